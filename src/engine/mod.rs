@@ -1,1 +1,22 @@
-//! (being built)
+//! Floor 7: the engine. Configuration in, decisions out.
+//!
+//! [`Engine`] is built once from a [`Config`] and never changes; a [`Site`] is one profile under one prefix of it;
+//! [`Site::decide`] is the way of every request. Hosts in C come in through `ffi`.
+
+pub mod audit;
+pub mod config;
+pub mod decision;
+#[allow(clippy::module_inception)]
+pub mod engine;
+pub mod primitives;
+pub mod site;
+
+pub use audit::{Audit, Event, EventKind};
+pub use config::Config;
+pub use decision::{Decision, Outcome, WaitClass};
+pub use engine::Engine;
+pub use primitives::Held;
+pub use site::Site;
+
+/// A directory of the host's own. May be called on any thread that decides without FAST.
+pub use crate::directory::HostDirectory;

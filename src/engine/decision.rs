@@ -1,0 +1,214 @@
+//! The engine's word on one request, in buffers that are kept and used again.
+//!
+//! A host keeps decisions (the C interface pools them), so that a check allocates nothing: every text of a decision
+//! lies in one buffer, spans point into it.
+
+use crate::base::Reason;
+
+/// What the host is to do. `Deny` is 0, so a zeroed decision refuses.
+#[repr(i32)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Outcome {
+    /// Refuse, with the status, headers and body given.
+    #[default]
+    Deny = 0,
+    /// Pass on, with the headers set inward.
+    Allow = 1,
+    /// Send this complete answer.
+    Answer = 2,
+    /// Ask again with at most `body_limit` bytes of the body; once.
+    NeedBody = 3,
+    /// Only when asked to be fast: ask again from a thread that may wait.
+    WouldBlock = 4,
+}
+
+/// What kind of slow work a [`Outcome::WouldBlock`] announces, so that a host can keep separate pools.
+#[repr(u16)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum WaitClass {
+    #[default]
+    None = 0,
+    /// A password hash: tens of milliseconds of one core.
+    Hash = 1,
+    /// The store or the directory.
+    Store = 2,
+    /// A Kerberos or NTLM ticket.
+    Ticket = 3,
+}
+
+/// A range of a decision's text.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Span {
+    start: u32,
+    end: u32,
+}
+
+/// The decision on one request. Reuse it: [`Site::decide`](super::Site::decide) clears it first and keeps its buffers.
+#[derive(Default)]
+pub struct Decision {
+    pub(crate) outcome: Outcome,
+    pub(crate) reason: Option<Reason>,
+    pub(crate) http_status: u16,
+    pub(crate) wait: WaitClass,
+    pub(crate) maintain: bool,
+    pub(crate) hold_ms: u32,
+    pub(crate) body_limit: usize,
+    pub(crate) principal: Span,
+    pub(crate) roles: Span,
+    pub(crate) tenant: Span,
+    pub(crate) session_ref: Span,
+    pub(crate) method: Span,
+    pub(crate) path: Span,
+    pub(crate) endpoint: Span,
+    text: Vec<u8>,
+    inward: Vec<(Span, Span)>,
+    response: Vec<(Span, Span)>,
+    pub(crate) body: Vec<u8>,
+}
+
+impl Decision {
+    pub fn new() -> Decision {
+        Decision::default()
+    }
+
+    /// Forgets the last decision and wipes what may hold a secret (a new cookie, a token); keeps the buffers.
+    pub fn clear(&mut self) {
+        use zeroize::Zeroize;
+        let (mut text, mut body) = (std::mem::take(&mut self.text), std::mem::take(&mut self.body));
+        let (mut inward, mut response) = (std::mem::take(&mut self.inward), std::mem::take(&mut self.response));
+        text.zeroize();
+        body.zeroize();
+        inward.clear();
+        response.clear();
+        *self = Decision { text, body, inward, response, ..Decision::default() };
+    }
+
+    pub fn outcome(&self) -> Outcome {
+        self.outcome
+    }
+
+    pub fn reason(&self) -> Reason {
+        self.reason.unwrap_or(Reason::Undecided)
+    }
+
+    /// The status of DENY and ANSWER; a hint for the others (0).
+    pub fn http_status(&self) -> u16 {
+        self.http_status
+    }
+
+    pub fn wait_class(&self) -> WaitClass {
+        self.wait
+    }
+
+    /// Whether the host should call `maintain` soon.
+    pub fn wants_maintenance(&self) -> bool {
+        self.maintain
+    }
+
+    /// Milliseconds to hold the answer back (0 with stores of one machine).
+    pub fn hold_ms(&self) -> u32 {
+        self.hold_ms
+    }
+
+    /// Of NEED_BODY: the most bytes the engine will look at.
+    pub fn body_limit(&self) -> usize {
+        self.body_limit
+    }
+
+    /// The principal's id; empty when nobody was proven.
+    pub fn principal(&self) -> &[u8] {
+        self.bytes(self.principal)
+    }
+
+    /// The principal's roles, separated by commas.
+    pub fn roles(&self) -> &[u8] {
+        self.bytes(self.roles)
+    }
+
+    /// The tenant's id, or empty.
+    pub fn tenant(&self) -> &[u8] {
+        self.bytes(self.tenant)
+    }
+
+    /// The session's reference (32 hex digits), fit for logs; or empty.
+    pub fn session_ref(&self) -> &[u8] {
+        self.bytes(self.session_ref)
+    }
+
+    /// The method as matched, after overrides: the host authorises on this, not on its own.
+    pub fn method(&self) -> &[u8] {
+        self.bytes(self.method)
+    }
+
+    /// The path as matched, prefix and base included.
+    pub fn path(&self) -> &[u8] {
+        self.bytes(self.path)
+    }
+
+    /// The endpoint's name in the profile.
+    pub fn endpoint(&self) -> &[u8] {
+        self.bytes(self.endpoint)
+    }
+
+    /// Headers to set on the request that goes inward.
+    pub fn set_inward(&self) -> impl ExactSizeIterator<Item = (&[u8], &[u8])> {
+        self.inward.iter().map(|(name, value)| (self.bytes(*name), self.bytes(*value)))
+    }
+
+    /// Headers to add to the answer; cookies first.
+    pub fn response(&self) -> impl ExactSizeIterator<Item = (&[u8], &[u8])> {
+        self.response.iter().map(|(name, value)| (self.bytes(*name), self.bytes(*value)))
+    }
+
+    /// The body of DENY and ANSWER.
+    pub fn body(&self) -> &[u8] {
+        &self.body
+    }
+
+    fn bytes(&self, span: Span) -> &[u8] {
+        self.text.get(span.start as usize..span.end as usize).unwrap_or_default()
+    }
+
+    /// Writes `parts` one after the other and returns where they lie.
+    pub(crate) fn write(&mut self, parts: &[&[u8]]) -> Span {
+        let start = self.text.len();
+        for part in parts {
+            self.text.extend_from_slice(part);
+        }
+        let at = |n: usize| u32::try_from(n).unwrap_or(u32::MAX);
+        Span { start: at(start), end: at(self.text.len()) }
+    }
+
+    /// Extends the span written last.
+    pub(crate) fn extend(&mut self, span: Span, parts: &[&[u8]]) -> Span {
+        Span { start: span.start, end: self.write(parts).end }
+    }
+
+    pub(crate) fn push_inward(&mut self, name: &[u8], value: Span) {
+        let name = self.write(&[name]);
+        self.inward.push((name, value));
+    }
+
+    pub(crate) fn push_response(&mut self, name: &[u8], value: &[u8]) {
+        let pair = (self.write(&[name]), self.write(&[value]));
+        self.response.push(pair);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_new_and_a_cleared_decision_deny() {
+        let mut decision = Decision::new();
+        assert_eq!(decision.outcome(), Outcome::Deny);
+        decision.outcome = Outcome::Allow;
+        decision.principal = decision.write(&[b"Alad", b"din"]);
+        assert_eq!(decision.principal(), b"Aladdin");
+        decision.clear();
+        assert_eq!(decision.outcome(), Outcome::Deny);
+        assert_eq!(decision.principal(), b"");
+        assert_eq!(decision.reason(), Reason::Undecided);
+    }
+}
