@@ -67,6 +67,8 @@ def load(path):
             only(step, STEP_KEYS, f"{path}: {step.get('does')}")
             if "does" not in step or ("send" in step) == ("raw" in step):
                 raise SystemExit(f"{path}: a step needs `does`, and `send` or `raw`: {step}")
+            if isinstance(step.get("allow"), str) and step["allow"] != "nobody":
+                raise SystemExit(f"{path}: {step['does']}: `allow` is \"nobody\" or a table")
             if not any(key in step for key in ("status", "allow")):
                 raise SystemExit(f"{path}: {step['does']}: neither `status` nor `allow`")
     return data
@@ -330,7 +332,8 @@ def do(step, door, known, folder):
         check(step, answer)
     for name, source in step.get("capture", {}).items():
         known[name] = pick(answer, source)
-        door.secrets.add(known[name])
+        if source.startswith("cookie:") or source.endswith(("/Value", "/Authentication")):
+            door.secrets.add(known[name])
     if "differ" in step:
         first, second = (known[name] for name in step["differ"])
         if first == second:

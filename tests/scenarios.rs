@@ -88,7 +88,8 @@ impl Run<'_> {
         let told = parse(answer)?;
         let nobody = || json!({"user": "", "id": "", "roles": [], "tenant": "", "session": ""});
         let expected = match allow {
-            Told::Nobody(_) => nobody(),
+            Told::Nobody(word) if word == "nobody" => nobody(),
+            Told::Nobody(word) => return Err(format!("allow = {word:?}: write \"nobody\" or a table")),
             Told::Somebody(members) => json!(members),
         };
         for (key, value) in expected.as_object().into_iter().flatten() {

@@ -58,7 +58,6 @@ pub struct Door {
     engine: Arc<Engine>,
     site: Arc<Site>,
     decision: Decision,
-    pub scenarios: PathBuf,
 }
 
 impl Door {
@@ -75,7 +74,7 @@ impl Door {
         Keyring::create(&folder.0.join("keyring.toml"), START, None).unwrap();
         let (clock, events) = (Clock::fake(START), Events::default());
         let (engine, site) = build(&folder.0, &clock, &events);
-        Door { folder, clock, events, engine, site, decision: Decision::new(), scenarios: scenarios.to_owned() }
+        Door { folder, clock, events, engine, site, decision: Decision::new() }
     }
 
     /// Another process in the same place: nothing of this one's memory goes over.
