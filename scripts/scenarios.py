@@ -2,10 +2,10 @@
 """Runs scenario files (tests/scenarios/README.md) against a door over real HTTP.
 
     scripts/scenarios.py --base http://127.0.0.1:8080 FILE...
-    scripts/scenarios.py --door 'target/demo/host {folder}/janua.toml {port}' --janua target/release/janua FILE_OR_FOLDER...
+    scripts/scenarios.py --door 'target/demo/host {folder}/janua.toml {port} :{system}' FILE_OR_FOLDER...
 
 With --door the command is started anew for each file, on a folder made ready for it, and stopped by its process id. It must
-listen on {port} of 127.0.0.1 in the foreground, and its log must hold no secret. Python 3.11, standard library only.
+listen on {port} of 127.0.0.1 in the foreground, and its log must hold no secret. {system} is the name of the file's folder. Python 3.11, standard library only.
 """
 
 import argparse
@@ -38,7 +38,7 @@ CLASSES = {
     "time": "[0-9TZ:.+-]", "any": r"[\s\S]",
 }
 PLACEHOLDER = re.compile(r"\{\{(\w+)(?::(\d+))?\}\}")
-ECHO = {"user", "id", "roles", "tenant", "session"}
+TOLD = {"x_user": "user", "x_user_id": "id", "x_roles": "roles", "x_tenant": "tenant", "x_session_ref": "session"}
 NOBODY = {"user": "", "id": "", "roles": [], "tenant": "", "session": ""}
 
 
@@ -182,12 +182,25 @@ class Answer:
             raise Wrong(f"not JSON: {self.text()[:300]!r}") from error
 
     def told(self):
-        """What the upstream was told, when this is its answer."""
+        """What the upstream was told, when this is its answer: identity headers folded as a gateway folds them."""
+        pairs = []
+
+        def collect(members):
+            pairs.append(members)
+            return dict(members)
+
         try:
-            told = json.loads(self.body)
+            whole = json.loads(self.body, object_pairs_hook=collect)
         except ValueError:
             return None
-        return told if self.status == 200 and isinstance(told, dict) and ECHO <= set(told) else None
+        if self.status != 200 or not isinstance(whole, dict) or set(whole) != {"method", "path", "told"}:
+            return None
+        headers = {}
+        for name, value in pairs[0]:
+            headers.setdefault(re.sub(r"[^a-z0-9]", "_", name.lower()), []).append(value)
+        told = {member: ",".join(headers.get(name, [])) for name, member in TOLD.items()}
+        told["roles"] = [role for role in told["roles"].split(",") if role]
+        return {**told, "method": whole["method"], "path": whole["path"]}
 
 
 def unchunk(data):
@@ -364,7 +377,7 @@ class Running:
 class Started(Running):
     """A door started for one file, on a folder of its own."""
 
-    def __init__(self, command, janua, config):
+    def __init__(self, command, janua, config, system):
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
             port = probe.getsockname()[1]
@@ -374,7 +387,7 @@ class Started(Running):
             shutil.copy(SCENARIOS / "config" / source, self.folder / name)
             os.chmod(self.folder / name, 0o600)
         subprocess.run([janua, "keyring", "new", str(self.folder / "keyring.toml")], check=True, stdout=subprocess.DEVNULL)
-        self.command = [part.format(folder=self.folder, port=port) for part in shlex.split(command)]
+        self.command = [part.format(folder=self.folder, port=port, system=system) for part in shlex.split(command)]
         self.log = open(self.folder / "log", "wb")
         self.process = None
         self.start()
@@ -439,7 +452,7 @@ def run_file(path, open_door, verbose):
     """Runs one file; returns the numbers of passed, failed and left-out scenarios."""
     data = load(path)
     passed = failed = skipped = 0
-    door = open_door(data["config"])
+    door = open_door(data["config"], path.parent.name)
     door.secrets.update(data.get("secrets", []))
     try:
         for scenario in data["scenario"]:
@@ -494,7 +507,10 @@ def main():
     if given.check:
         print(f"{sum(len(load(f)['scenario']) for f in found)} scenarios in {len(found)} files are well-formed")
         return 0
-    open_door = (lambda config: Running(given.base)) if given.base else (lambda config: Started(given.door, given.janua, config))
+
+    def open_door(config, system):
+        return Running(given.base) if given.base else Started(given.door, given.janua, config, system)
+
     totals = [sum(numbers) for numbers in zip(*(run_file(f, open_door, given.verbose) for f in found))]
     print(f"scenarios: {totals[0]} passed, {totals[1]} failed, {totals[2]} skipped")
     return 1 if totals[1] or not totals[0] else 0

@@ -3,7 +3,7 @@
 //! Floors are those of `docs/house.md`. Every `crate::` path of `src/` is read, wherever it stands; a `super::` that
 //! climbs to the crate's root is read as one. The last tests plant faults and see them caught.
 
-#[path = "house/tokens.rs"]
+#[path = "source/tokens.rs"]
 mod tokens;
 
 use std::collections::BTreeMap;

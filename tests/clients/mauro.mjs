@@ -83,14 +83,14 @@ const visitor = () => {
 const joe = visitor();
 const credentials = { username: "joe.bloggs@test.com", password: "pa55w0rd" };
 holds("nobody is not authenticated", (await joe.session.isAuthenticated()).body.authenticatedSession === false);
-holds("anonymous reading is open", (await joe.folders.list()).body.user === "");
+holds("anonymous reading is open", (await joe.folders.list()).body.told["X-User"] === undefined);
 let wrong = await refusal(joe.security.login({ ...credentials, password: "password" }));
 holds("a wrong password is a 401", wrong?.status === 401 && JSON.parse(wrong.body).additional === "Invalid credentials");
 const login = (await joe.security.login(credentials)).body;
 holds("log-in answers with the user", login.emailAddress === credentials.username && login.disabled === false);
 holds("and with a cookie", /^JSESSIONID=[0-9A-F]{32}$/.test(joe.handler.cookie ?? ""));
 holds("now authenticated", (await joe.session.isAuthenticated()).body.authenticatedSession === true);
-holds("the upstream knows", (await joe.folders.list()).body.user === credentials.username);
+holds("the upstream knows", (await joe.folders.list()).body.told["X-User"] === credentials.username);
 holds("no administrator", (await joe.session.isApplicationAdministration()).body.applicationAdministrationSession === false);
 holds("keepAlive", (await joe.session.keepAlive()).status === 200);
 wrong = await refusal(joe.admin.activeSessions());
