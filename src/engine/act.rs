@@ -66,16 +66,15 @@ impl Asked<'_> {
         let new = self.site.new_session(self, visit, subject)?;
         let store = &self.engine.store;
         let cap = self.engine.per_principal;
-        let (key, record) = (new.key, Arc::new(new.record));
-        let evicted = match old {
-            Some(old) => store.replace(&old.key, key, record.clone(), cap, self.now),
-            None => store.insert(key, record.clone(), cap, self.now),
+        let stored = match old {
+            Some(old) => store.replace(&old.key, new.key, new.record, cap, self.now),
+            None => store.insert(new.key, new.record, cap, self.now),
         };
-        let evicted = evicted.map_err(|_| Reason::StoreUnavailable)?;
-        for _ in 0..evicted {
-            self.tell(EventKind::Eviction, Reason::SessionRevoked, subject, out);
+        let stored = stored.map_err(|e| e.reason())?;
+        for reference in &stored.evicted {
+            self.tell_of(EventKind::Eviction, Reason::SessionRevoked, subject, *reference, out);
         }
-        subject.session = Some(LiveSession { key, record });
+        subject.session = Some(LiveSession { key: new.key, record: stored.record });
         self.set_cookies(&new.id, new.companion.as_deref(), out);
         Ok(new.id)
     }
@@ -298,7 +297,7 @@ pub(crate) struct NewSession {
     pub id: String,
     pub key: crate::crypto::digest::Digest,
     pub companion: Option<String>,
-    pub record: crate::store::Record,
+    pub record: crate::session::Record,
 }
 
 impl crate::engine::Site {

@@ -15,7 +15,7 @@ use crate::password::permits::Permits;
 use crate::password::verified::Verified;
 use crate::password::{self, Format, Hasher};
 use crate::profile::{self, Overrides, Profile};
-use crate::store::{MemoryStore, Store};
+use crate::store::{Memory, Store};
 use crate::throttle::{self, Throttle};
 use crate::token::sealed::{Binding, Sealer};
 use std::collections::BTreeMap;
@@ -98,7 +98,6 @@ pub(crate) fn engine(config: Config) -> Result<Engine> {
     Ok(Engine {
         cross_site: CrossSite::new(engine.csrf, &site, &engine.same_site),
         secure: engine.secure,
-        skew: i64::from(engine.skew.0),
         body_limit: body_limit(engine.body_limit).map_err(in_file)?,
         per_principal: tree.session.per_principal.max(1) as usize,
         hash_wait: tree.password.wait.0,
@@ -177,7 +176,7 @@ fn password_policy(tree: &Tree) -> Result<password::Policy> {
 
 fn store(tree: &Tree) -> Result<Box<dyn Store>> {
     match tree.store.kind.as_str() {
-        "memory" => Ok(Box::new(MemoryStore::new(LONGEST_LIFE))),
+        "memory" => Ok(Box::new(Memory::new(LONGEST_LIFE))),
         kind @ ("shared" | "redis" | "host") => {
             Err(Error::invalid(format!("store.kind = \"{kind}\" is not in this build; \"memory\" is")))
         }

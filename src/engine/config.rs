@@ -192,7 +192,6 @@ pub(crate) struct EngineSection {
     pub same_site: Vec<String>,
     pub trusted_proxies: Vec<String>,
     pub body_limit: u32,
-    pub skew: Seconds,
 }
 
 impl Default for EngineSection {
@@ -206,7 +205,6 @@ impl Default for EngineSection {
             same_site: Vec::new(),
             trusted_proxies: Vec::new(),
             body_limit: 65_536,
-            skew: Seconds(60),
         }
     }
 }

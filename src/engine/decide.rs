@@ -141,7 +141,8 @@ impl Asked<'_> {
 
     fn touch(&self, visit: &Visit<'_>, subject: &Subject) {
         if let Some(session) = &subject.session {
-            self.engine.store.touch(&session.key, &session.record, visit.path(), self.now);
+            let path = self.site.profile.wants_last_path().then(|| visit.full_path());
+            let _ = self.engine.store.touch(&session.record, path, self.now);
         }
     }
 

@@ -4,6 +4,7 @@
 //! lies in one buffer, spans point into it.
 
 use crate::base::Reason;
+use crate::profile::Room;
 
 /// What the host is to do. `Deny` is 0, so a zeroed decision refuses.
 #[repr(i32)]
@@ -64,6 +65,7 @@ pub struct Decision {
     inward: Vec<(Span, Span)>,
     response: Vec<(Span, Span)>,
     pub(crate) body: Vec<u8>,
+    room: Room,
 }
 
 impl Decision {
@@ -80,7 +82,8 @@ impl Decision {
         body.zeroize();
         inward.clear();
         response.clear();
-        *self = Decision { text, body, inward, response, ..Decision::default() };
+        let room = std::mem::take(&mut self.room);
+        *self = Decision { text, body, inward, response, room, ..Decision::default() };
     }
 
     pub fn outcome(&self) -> Outcome {
@@ -163,6 +166,20 @@ impl Decision {
     /// The body of DENY and ANSWER.
     pub fn body(&self) -> &[u8] {
         &self.body
+    }
+
+    /// Whether there is no answer to send but a status.
+    pub(crate) fn is_bare(&self) -> bool {
+        self.body.is_empty() && self.response.is_empty()
+    }
+
+    /// The room that requests are taken apart in; kept here so that it is used again.
+    pub(crate) fn take_room(&mut self) -> Room {
+        std::mem::take(&mut self.room)
+    }
+
+    pub(crate) fn put_room(&mut self, room: Room) {
+        self.room = room;
     }
 
     fn bytes(&self, span: Span) -> &[u8] {

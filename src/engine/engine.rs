@@ -27,8 +27,6 @@ use std::time::Duration;
 pub struct Engine {
     pub(crate) site: String,
     pub(crate) secure: bool,
-    /// Seconds that a token may have been issued in the future.
-    pub(crate) skew: i64,
     pub(crate) body_limit: usize,
     pub(crate) per_principal: usize,
     pub(crate) hash_wait: u32,
@@ -175,7 +173,7 @@ impl Engine {
 
     /// Sessions in the store as this process sees it, ended ones included until they are swept.
     pub fn session_count(&self) -> u64 {
-        self.store.count() as u64
+        self.store.count().unwrap_or(0) as u64
     }
 
     /// What was built, for a person: store, directory, keyring.

@@ -82,11 +82,8 @@ impl Asked<'_> {
             Resident::User(user) => user,
             Resident::None | Resident::Ask => return Ok(None),
         };
-        let no_key = [0; 8];
-        match engine.store.token_revoked(&user.id, &no_key, None, hit.seq) {
-            Ok(false) => {}
-            Ok(true) => return Ok(None),
-            Err(_) => return Err(Reason::StoreUnavailable.into()),
+        if hit.seq < engine.store.floor(&user.id).map_err(|_| Reason::StoreUnavailable)? {
+            return Ok(None);
         }
         let good = !user.disabled && !user.pending && user.generation == hit.generation;
         Ok(good.then_some((user, hit.seq)))

@@ -1,13 +1,13 @@
 //! Sessions and tokens one by one, for a host with a protocol of its own. The same keys, store and rules as decisions.
 
 use crate::base::{Error, Reason, Result, Status};
-use crate::directory::{Tenant, User};
+use crate::directory::{Resident, Tenant, User};
 use crate::engine::Site;
 use crate::engine::build::token_binding;
 use crate::engine::prove::chosen_digest;
-use crate::engine::respond::reference_of;
+use crate::engine::respond::{left, reference_of};
 use crate::session::id as session_id;
-use crate::store::{Answer, Revocation};
+use crate::store::{Answer, NotStored, Revocation};
 use crate::token::sealed::{self, Claims};
 use std::sync::Arc;
 
@@ -45,8 +45,11 @@ impl Site {
         let id = session_id::make(&form.alphabet, form.length)?;
         let key = self.session_key(REALM, id.as_bytes());
         let now = engine.clock.now();
-        let record = Arc::new(self.record(&user, tenant, seq, now, None, Vec::new()));
-        engine.store.insert(key, record, engine.per_principal, now).map_err(|_| unavailable())?;
+        let record = self.record(&user, tenant, seq, now, None, Vec::new());
+        engine.store.insert(key, record, engine.per_principal, now).map_err(|e| match e {
+            NotStored::Unavailable => unavailable(),
+            NotStored::Refused(reason) => Error::new(Status::Refused, reason.name()),
+        })?;
         Ok(id)
     }
 
@@ -58,7 +61,7 @@ impl Site {
             return Err(Reason::NotAttached);
         }
         let form = self.profile.session().ok_or(Reason::SessionUnknown)?;
-        if !session_id::well_formed(id, &form.alphabet, form.length) {
+        if !session_id::well_formed(id, &self.alphabet, form.length) {
             return Err(Reason::SessionMalformed);
         }
         let now = engine.clock.now();
@@ -68,18 +71,19 @@ impl Site {
             Answer::Miss(reason) => return Err(reason),
             Answer::Unavailable => return Err(Reason::StoreUnavailable),
         };
-        self.still(record.principal(), Some(record.generation()))?;
+        self.still(&record.principal, Reason::SessionRevoked)?;
         if touch {
-            engine.store.touch(&key, &record, b"", now);
+            let _ = engine.store.touch(&record, None, now);
         }
-        let (idle_left, _) = record.left(now);
-        put(&mut out.principal, record.principal());
-        put(&mut out.tenant, record.tenant().map_or("", |t| t.id.as_str()));
+        let (idle_left, _) = left(record.life(now));
+        let ends = record.ends();
+        put(&mut out.principal, &record.principal);
+        put(&mut out.tenant, record.tenant.as_ref().map_or("", |t| t.id.as_str()));
         put(&mut out.session_ref, std::str::from_utf8(&reference_of(&key)).unwrap_or_default());
-        out.issued = record.created();
-        out.last_used = record.last_used(now);
+        out.issued = ends.created_unix;
         out.idle_end = now.unix().saturating_add(idle_left);
-        out.absolute_end = record.absolute_end();
+        out.last_used = out.idle_end.saturating_sub(i64::from(ends.idle_secs));
+        out.absolute_end = ends.absolute_unix;
         Ok(())
     }
 
@@ -135,7 +139,7 @@ impl Site {
         }
         let mut room = sealed::Room::new();
         let binding = token_binding(engine, self.profile.name(), purpose);
-        let opened = engine.sealer.open(&binding, token, engine.clock.now(), engine.skew, &mut room)?;
+        let opened = engine.sealer.open(&binding, token, engine.clock.now(), &mut room)?;
         let claims = &opened.claims;
         let chosen = claims.has_session.then(|| chosen_digest(&claims.sid));
         match engine.store.token_revoked(claims.principal, &opened.key_id, chosen.as_ref(), claims.seq) {
@@ -143,7 +147,7 @@ impl Site {
             Ok(true) => return Err(Reason::TokenRevoked),
             Err(_) => return Err(Reason::StoreUnavailable),
         }
-        let user = self.still(claims.principal, None)?;
+        let user = self.still(claims.principal, Reason::TokenRevoked)?;
         let tenant = if claims.tenant == [0; 16] {
             ""
         } else {
@@ -165,7 +169,7 @@ impl Site {
         let binding = token_binding(engine, self.profile.name(), purpose);
         let opened = engine
             .sealer
-            .open(&binding, token, engine.clock.now(), engine.skew, &mut room)
+            .open(&binding, token, engine.clock.now(), &mut room)
             .map_err(|reason| Error::new(Status::Refused, reason.name()))?;
         if !opened.claims.has_session {
             return Err(Error::new(Status::Refused, Reason::NoSessionId.name()));
@@ -193,20 +197,16 @@ impl Site {
     }
 
     /// The principal, if it still counts; a directory that must be asked first is asked.
-    fn still(&self, id: &str, generation: Option<u64>) -> std::result::Result<Arc<User>, Reason> {
+    fn still(&self, id: &str, gone: Reason) -> std::result::Result<Arc<User>, Reason> {
         let user = match self.engine.directory.resident_by_id(id) {
-            crate::directory::Resident::User(user) => Some(user),
-            crate::directory::Resident::None => None,
-            crate::directory::Resident::Ask => {
-                self.engine.directory.by_id(id).map_err(|_| Reason::DirectoryUnavailable)?
-            }
+            Resident::User(user) => Some(user),
+            Resident::None => None,
+            Resident::Ask => self.engine.directory.by_id(id).map_err(|_| Reason::DirectoryUnavailable)?,
         };
         match user {
             Some(user) if user.disabled => Err(Reason::Disabled),
-            Some(user) if generation.is_some_and(|g| g != user.generation) => Err(Reason::SessionRevoked),
             Some(user) => Ok(user),
-            None if generation.is_some() => Err(Reason::SessionRevoked),
-            None => Err(Reason::TokenRevoked),
+            None => Err(gone),
         }
     }
 }

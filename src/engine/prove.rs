@@ -9,7 +9,7 @@ use crate::engine::decision::WaitClass;
 use crate::engine::subject::{LiveSession, LiveToken, Subject};
 use crate::parse::cookie;
 use crate::profile::{Candidates, Need, Offer, Proof, ProofKind, Several, Visit};
-use crate::session::id as session_id;
+use crate::session::{Record, id as session_id};
 use crate::store::Answer;
 use crate::token::sealed;
 use std::sync::Arc;
@@ -48,7 +48,7 @@ impl Asked<'_> {
             match self.try_offer(visit, proof, offer, subject) {
                 Ok(()) => {
                     subject.by = Some(proof.kind());
-                    subject.ambient = proof.is_ambient();
+                    subject.ambient = proof.browser_sends();
                     self.note(|| format!("proof `{}` is good", proof.name()));
                     return Ok(());
                 }
@@ -100,7 +100,7 @@ impl Asked<'_> {
         for id in candidates.iter() {
             match self.live_session(realm, id) {
                 Ok(session) => match &found {
-                    Some(other) if other.record.principal() != session.record.principal() => {
+                    Some(other) if other.record.principal != session.record.principal => {
                         return Err(Reason::SessionConflict.into());
                     }
                     Some(_) => {}
@@ -115,9 +115,9 @@ impl Asked<'_> {
             }
         }
         let session = found.ok_or(Stop::Refuse(worst))?;
-        subject.user = Some(self.living(session.record.principal(), session.record.generation())?);
-        subject.tenant = session.record.tenant().cloned();
-        subject.seq = session.record.seq();
+        subject.user = Some(self.living(&session.record.principal, Reason::SessionRevoked)?);
+        subject.tenant = session.record.tenant.clone();
+        subject.seq = session.record.seq;
         subject.session = Some(session);
         Ok(())
     }
@@ -125,7 +125,7 @@ impl Asked<'_> {
     /// One session id against the store; companion cookie included. Never touches.
     pub fn live_session(&self, realm: &str, id: &[u8]) -> Result<LiveSession, Stop> {
         let form = self.site.profile.session().ok_or(Stop::Refuse(Reason::SessionUnknown))?;
-        if !session_id::well_formed(id, &form.alphabet, form.length) {
+        if !session_id::well_formed(id, &self.site.alphabet, form.length) {
             return Err(Reason::SessionMalformed.into());
         }
         let key = self.site.session_key(realm, id);
@@ -140,11 +140,11 @@ impl Asked<'_> {
     }
 
     /// Legacy cookie names cannot be `__Host-`; the companion is what proves that the cookie was set by this host.
-    fn companion(&self, record: &crate::store::Record) -> Result<(), Stop> {
+    fn companion(&self, record: &Record) -> Result<(), Stop> {
         let (Some(name), Some(expected)) = (&self.site.companion, record.companion()) else { return Ok(()) };
         let mut offered = cookie::all(self.request.headers, name.as_bytes()).take(cookie::MAX_SAME).peekable();
         if offered.peek().is_none() {
-            return if record.companion_seen() { Err(Reason::CompanionMissing.into()) } else { Ok(()) };
+            return if record.companion_required() { Err(Reason::CompanionMissing.into()) } else { Ok(()) };
         }
         let good = offered.any(|value| {
             let digest = companion_digest(value);
@@ -153,36 +153,31 @@ impl Asked<'_> {
         if !good {
             return Err(Reason::CompanionMissing.into());
         }
-        record.see_companion();
+        if !record.companion_required() {
+            self.engine.store.note_companion(record).map_err(|_| Reason::StoreUnavailable)?;
+        }
         Ok(())
     }
 
-    /// The principal as the directory knows it now: disabled users, and those whose password changed after `generation`
-    /// was read, are nobody.
-    pub fn living(&self, id: &str, generation: u64) -> Result<Arc<User>, Stop> {
+    /// The principal as the directory knows it now; one that is gone is refused for `gone`.
+    pub fn living(&self, id: &str, gone: Reason) -> Result<Arc<User>, Stop> {
         let user = match self.engine.directory.resident_by_id(id) {
-            Resident::User(user) => user,
-            Resident::None => return Err(Reason::SessionRevoked.into()),
+            Resident::User(user) => Some(user),
+            Resident::None => None,
             Resident::Ask if self.fast => return Err(Stop::Wait(WaitClass::Store)),
-            Resident::Ask => match self.engine.directory.by_id(id) {
-                Ok(Some(user)) => user,
-                Ok(None) => return Err(Reason::SessionRevoked.into()),
-                Err(_) => return Err(Reason::DirectoryUnavailable.into()),
-            },
+            Resident::Ask => self.engine.directory.by_id(id).map_err(|_| Reason::DirectoryUnavailable)?,
         };
-        if user.disabled {
-            return Err(Reason::Disabled.into());
+        match user {
+            Some(user) if user.disabled => Err(Reason::Disabled.into()),
+            Some(user) => Ok(user),
+            None => Err(gone.into()),
         }
-        if user.generation != generation {
-            return Err(Reason::SessionRevoked.into());
-        }
-        Ok(user)
     }
 
     /// A sealed token of this site and profile.
     fn check_token(&self, token: &[u8], subject: &mut Subject) -> Result<(), Stop> {
         let mut room = sealed::Room::new();
-        let opened = self.engine.sealer.open(&self.site.token, token, self.now, self.engine.skew, &mut room)?;
+        let opened = self.engine.sealer.open(&self.site.token, token, self.now, &mut room)?;
         let claims = &opened.claims;
         let chosen = claims.has_session.then(|| chosen_digest(&claims.sid));
         match self.engine.store.token_revoked(claims.principal, &opened.key_id, chosen.as_ref(), claims.seq) {
@@ -190,7 +185,7 @@ impl Asked<'_> {
             Ok(true) => return Err(Reason::TokenRevoked.into()),
             Err(_) => return Err(Reason::StoreUnavailable.into()),
         }
-        let user = self.current(claims.principal).map_err(token_words)?;
+        let user = self.living(claims.principal, Reason::TokenRevoked)?;
         if claims.tenant != [0; 16] {
             subject.tenant = Some(self.tenant_of(&user, &claims.tenant)?);
         }
@@ -198,22 +193,6 @@ impl Asked<'_> {
         subject.seq = claims.seq;
         subject.token = Some(LiveToken { sid: claims.sid, has_session: claims.has_session, key: opened.key_id });
         Ok(())
-    }
-
-    /// The principal as the directory knows it now; tokens carry no generation, a password change raises the floor.
-    pub fn current(&self, id: &str) -> Result<Arc<User>, Stop> {
-        match self.engine.directory.resident_by_id(id) {
-            Resident::User(user) if user.disabled => Err(Reason::Disabled.into()),
-            Resident::User(user) => Ok(user),
-            Resident::None => Err(Reason::UnknownUser.into()),
-            Resident::Ask if self.fast => Err(Stop::Wait(WaitClass::Store)),
-            Resident::Ask => match self.engine.directory.by_id(id) {
-                Ok(Some(user)) if user.disabled => Err(Reason::Disabled.into()),
-                Ok(Some(user)) => Ok(user),
-                Ok(None) => Err(Reason::UnknownUser.into()),
-                Err(_) => Err(Reason::DirectoryUnavailable.into()),
-            },
-        }
     }
 
     /// The tenant of which a token carries the tag: one that the user still belongs to.
@@ -284,16 +263,6 @@ pub(crate) fn chosen_digest(sid: &[u8; 16]) -> Digest {
 }
 
 /// What the record keeps of a companion cookie.
-pub(crate) fn companion_digest(value: &[u8]) -> [u8; 16] {
-    let mut half = [0; 16];
-    half.copy_from_slice(&digest::sha256(&[b"janua-companion", value])[..16]);
-    half
-}
-
-/// A token whose principal is gone is a revoked token.
-fn token_words(stop: Stop) -> Stop {
-    match stop {
-        Stop::Refuse(Reason::UnknownUser) => Stop::Refuse(Reason::TokenRevoked),
-        other => other,
-    }
+pub(crate) fn companion_digest(value: &[u8]) -> Digest {
+    digest::sha256(&[b"janua-companion", value])
 }

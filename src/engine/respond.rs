@@ -5,10 +5,13 @@
 
 use crate::base::{Reason, encoding, random};
 use crate::crypto::digest::Digest;
+use crate::expiry::Life;
 use crate::engine::audit::{Event, EventKind};
 use crate::engine::decide::{Asked, Stop};
 use crate::engine::decision::{Decision, Outcome};
 use crate::engine::subject::Subject;
+use crate::session::Reference;
+use crate::store::Answer;
 use crate::profile::{Action, Facts, Read, Rendered, SessionFacts, SessionRow, TenantFacts, Visit, Word};
 
 /// What an action made, for the answer that hands it out.
@@ -127,7 +130,7 @@ impl Asked<'_> {
 
     fn session_facts<'f>(&self, subject: &'f Subject, made: &Made<'f>) -> Option<SessionFacts<'f>> {
         let session = subject.session.as_ref()?;
-        let (idle_left, absolute_left) = session.record.left(self.now);
+        let (idle_left, absolute_left) = left(session.record.life(self.now));
         Some(SessionFacts { id: made.session_id, idle_left, absolute_left })
     }
 
@@ -148,10 +151,10 @@ impl Asked<'_> {
         Ok(rows
             .into_iter()
             .map(|row| SessionRow {
-                reference: row.reference,
+                reference: row.reference.to_string(),
                 created: row.created,
                 last_use: row.last_use,
-                user: self.current(&row.principal).ok(),
+                user: row.user.or_else(|| self.living(&row.principal, Reason::UnknownUser).ok()),
                 last_path: row.last_path,
             })
             .collect())
@@ -160,10 +163,12 @@ impl Asked<'_> {
     /// Whether the session asked about lives: by its id, or by the reference that lists show.
     fn target_alive(&self, visit: &Visit<'_>) -> Result<bool, Stop> {
         let Some(target) = visit.read(Read::Target)? else { return Ok(false) };
-        if let Some(reference) = encoding::hex_decode::<16>(&target)
-            && self.engine.store.alive(&reference, self.now).map_err(|_| Reason::StoreUnavailable)?
-        {
-            return Ok(true);
+        if let Some(reference) = Reference::parse(target.as_bytes()) {
+            match self.engine.store.alive(&reference, self.now) {
+                Answer::Hit(()) => return Ok(true),
+                Answer::Miss(_) => {}
+                Answer::Unavailable => return Err(Reason::StoreUnavailable.into()),
+            }
         }
         match self.live_session(visit.endpoint().realm(), target.as_bytes()) {
             Ok(_) => Ok(true),
@@ -309,6 +314,14 @@ impl Asked<'_> {
             endpoint: std::str::from_utf8(out.endpoint()).unwrap_or("?"),
             method: std::str::from_utf8(out.method()).unwrap_or("?"),
         });
+    }
+}
+
+/// Seconds left until the idle and the absolute end.
+pub(crate) fn left(life: Life) -> (i64, i64) {
+    match life {
+        Life::Alive { idle_left, absolute_left } => (idle_left, absolute_left),
+        Life::Idle | Life::Ended => (0, 0),
     }
 }
 

@@ -10,7 +10,8 @@ use crate::engine::{Decision, Engine};
 use crate::parse::Request;
 use crate::profile::Profile;
 use crate::session::id as session_id;
-use crate::store::{NewRecord, Record};
+use crate::session::id::AlphabetSet;
+use crate::session::{NewSession, Record};
 use crate::token::sealed::Binding;
 use std::cell::RefCell;
 use std::sync::Arc;
@@ -33,6 +34,8 @@ pub struct Site {
     pub(crate) credential_headers: Vec<String>,
     /// Name of an extra value and the header that carries it inward.
     pub(crate) extra_headers: Vec<(String, String)>,
+    /// The characters of session ids.
+    pub(crate) alphabet: AlphabetSet,
     gates: Vec<(String, Secret)>,
 }
 
@@ -64,6 +67,7 @@ impl Site {
             companion,
             credential_headers: profile.credential_headers(),
             extra_headers: profile.extra_names().into_iter().map(|n| (n.clone(), extra_header(&n))).collect(),
+            alphabet: AlphabetSet::of(profile.session().map_or(b"".as_slice(), |f| &f.alphabet)),
             gates,
             profile,
             engine,
@@ -155,18 +159,14 @@ impl Site {
         companion: Option<&str>,
         extra: Vec<(String, String)>,
     ) -> Record {
-        Record::new(NewRecord {
-            principal: &user.id,
-            generation: user.generation,
+        let new = NewSession {
             tenant,
-            seq,
-            idle: self.idle,
-            absolute: self.absolute,
             companion: companion.map(|c| companion_digest(c.as_bytes())),
-            extra,
-            keeps_path: self.profile.wants_last_path(),
-            now,
-        })
+            extra: extra.into_iter().map(|(name, value)| (name.into(), value.into())).collect(),
+            keep_path: self.profile.wants_last_path(),
+            ..NewSession::of(&user.id, self.idle, self.absolute, seq)
+        };
+        Record::new(new, now)
     }
 }
 

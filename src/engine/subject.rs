@@ -4,7 +4,7 @@ use crate::crypto::digest::Digest;
 use crate::crypto::keyring::KeyId;
 use crate::directory::{Tenant, User};
 use crate::profile::ProofKind;
-use crate::store::Record;
+use crate::session::Record;
 use std::sync::Arc;
 
 /// A session that was offered and found good.
