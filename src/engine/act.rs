@@ -15,7 +15,7 @@ use crate::parse::instant;
 use crate::profile::{Occupied, Offer, ProofKind, Read, Visit, Word};
 use crate::session::id as session_id;
 use crate::store::Revocation;
-use crate::token::sealed::{self, Claims};
+use crate::token::{Claims, tenant_tag};
 use std::sync::Arc;
 
 impl Asked<'_> {
@@ -23,7 +23,7 @@ impl Asked<'_> {
     pub fn login(&self, visit: &Visit<'_>, subject: &mut Subject, out: &mut Decision) -> Result<(), Stop> {
         self.same_site()?;
         self.needs_tls()?;
-        let pair = self.read_pair(visit)?;
+        let pair = visit.pair()?.ok_or(Reason::Incomplete)?;
         if self.fast {
             return Err(Stop::Wait(WaitClass::Hash));
         }
@@ -33,7 +33,7 @@ impl Asked<'_> {
             _ => {}
         }
         let name = self.canonical(&pair.user, pair.domain.as_deref());
-        let verified = self.verify(&name, self.trimmed(pair.password.as_bytes()))?;
+        let verified = self.verify(&name, &pair.password)?;
         (subject.user, subject.seq) = (Some(verified.user), verified.seq);
         subject.by = Some(ProofKind::Password);
         if let Some(text) = visit.read(Read::Tenant)?
@@ -72,7 +72,7 @@ impl Asked<'_> {
         };
         let stored = stored.map_err(|e| e.reason())?;
         for reference in &stored.evicted {
-            self.tell_of(EventKind::Eviction, Reason::SessionRevoked, subject, *reference, out);
+            self.tell_of(EventKind::Eviction, Reason::SessionRevoked, subject, Some(*reference), out);
         }
         subject.session = Some(LiveSession { key: new.key, record: stored.record });
         self.set_cookies(&new.id, new.companion.as_deref(), out);
@@ -130,13 +130,13 @@ impl Asked<'_> {
             return self.mint(visit, subject, None, out);
         }
         let expires = self.expiry(visit)?;
-        let pair = self.read_pair(visit);
+        let pair = visit.pair().and_then(|pair| pair.ok_or(Reason::Incomplete));
         if self.fast && pair.is_ok() {
             return Err(Stop::Wait(WaitClass::Hash));
         }
         let outcome = pair.map_err(Stop::from).and_then(|pair| {
             let name = self.canonical(&pair.user, pair.domain.as_deref());
-            let verified = self.verify(&name, self.trimmed(pair.password.as_bytes()))?;
+            let verified = self.verify(&name, &pair.password)?;
             (subject.user, subject.seq) = (Some(verified.user), verified.seq);
             if let Some(text) = visit.read(Read::Tenant)?.filter(|t| !t.is_empty()) {
                 subject.tenant = Some(self.tenant_for(&text, subject)?);
@@ -193,7 +193,7 @@ impl Asked<'_> {
             seq: subject.seq,
             sid,
             has_session: chosen.is_some(),
-            tenant: tenant.map_or([0; 16], |t| sealed::tenant_tag(&t.id)),
+            tenant: tenant.map_or([0; 16], |t| tenant_tag(&t.id)),
             principal: &user.id,
             extra: b"",
         };
@@ -226,17 +226,6 @@ impl Asked<'_> {
         if member { Ok(tenant) } else { Err(Reason::WrongTenant.into()) }
     }
 
-    /// The pair that the endpoint reads; both parts must be there.
-    fn read_pair<'v>(&self, visit: &'v Visit<'_>) -> Result<ReadPair<'v>, Reason> {
-        let user = visit.read(Read::User)?;
-        let password = visit.read(Read::Password)?;
-        let domain = visit.read(Read::Domain)?;
-        match (user, password) {
-            (Some(user), Some(password)) => Ok(ReadPair { user, password, domain }),
-            _ => Err(Reason::Incomplete),
-        }
-    }
-
     /// The end that the client asks for: none, or a time to come.
     fn expiry(&self, visit: &Visit<'_>) -> Result<Option<i64>, Stop> {
         let Some(text) = visit.read(Read::Expires)?.filter(|t| !t.is_empty()) else { return Ok(None) };
@@ -265,13 +254,6 @@ impl Asked<'_> {
         }
         Ok(())
     }
-}
-
-/// The pair of a log-in, decoded.
-struct ReadPair<'v> {
-    user: std::borrow::Cow<'v, str>,
-    password: std::borrow::Cow<'v, str>,
-    domain: Option<std::borrow::Cow<'v, str>>,
 }
 
 /// Refusals that a decoy answers for: the client's fault, about the pair.
@@ -311,7 +293,7 @@ impl crate::engine::Site {
             Some(_) => Some(random::text(session_id::COMPANION_ALPHABET, 22).map_err(made)?),
             None => None,
         };
-        let record = self.record(user, subject.tenant.clone(), subject.seq, asked.now, companion.as_deref(), visit.extra());
+        let record = self.record(user, subject.tenant.clone(), subject.seq, asked.now, companion.as_deref(), visit.extra()?);
         Ok(NewSession { id, key, companion, record })
     }
 }

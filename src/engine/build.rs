@@ -17,7 +17,7 @@ use crate::password::{self, Format, Hasher};
 use crate::profile::{self, Overrides, Profile};
 use crate::store::{Memory, Store};
 use crate::throttle::{self, Throttle};
-use crate::token::sealed::{Binding, Sealer};
+use crate::token::{Binding, Sealer};
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;

@@ -10,7 +10,7 @@ use crate::engine::subject::Subject;
 use crate::engine::{Engine, Site, policy};
 use crate::parse::{Body, Request, header, path};
 use crate::profile::{Action, Need, Room, Routed, Visit};
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 
 /// Why the way ends before its end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -38,6 +38,17 @@ pub(crate) struct Asked<'a> {
     pub fast: bool,
     /// The steps in words, when somebody asked for them.
     pub steps: Option<&'a RefCell<Vec<String>>>,
+    /// What audit says of this request beyond the subject.
+    pub marks: Marks,
+}
+
+/// Marks of one request for audit, set on the way.
+#[derive(Default)]
+pub(crate) struct Marks {
+    /// `~` and 32 hex digits of a keyed digest of the name that was refused.
+    pub name: Cell<Option<[u8; 33]>>,
+    /// Eight hex digits that a refusal may show.
+    pub reference: Cell<[u8; 8]>,
 }
 
 impl Asked<'_> {

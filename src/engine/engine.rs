@@ -18,7 +18,7 @@ use crate::password::permits::Permits;
 use crate::password::verified::Verified;
 use crate::store::{Revocation, Store};
 use crate::throttle::Throttle;
-use crate::token::sealed::Sealer;
+use crate::token::Sealer;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -134,6 +134,7 @@ impl Engine {
                 client: "",
                 endpoint: what,
                 method: "",
+                reference: "",
             });
         }
     }

@@ -4,13 +4,13 @@
 //! the hash, and only after the hash whether the user is disabled, pending or of another tenant. Every way to log in
 //! comes through [`Asked::verify`], so that there is one count of failures over all of them.
 
-use crate::base::{Reason, Status};
+use crate::base::{Reason, Status, encoding};
 use crate::directory::{Resident, User};
 use crate::engine::decide::{Asked, Stop};
 use crate::engine::decision::WaitClass;
 use crate::engine::subject::Subject;
 use crate::password::verified::{Flight, Pair as CachedPair};
-use crate::profile::{OfferedPair, Visit};
+use crate::profile::{Pair, Visit};
 use crate::throttle::Account;
 use std::borrow::Cow;
 use std::sync::Arc;
@@ -30,9 +30,9 @@ const MAX_NAME: usize = 256;
 
 impl Asked<'_> {
     /// A pair that comes with an ordinary request: known pairs are remembered, so that they are hashed once.
-    pub fn check_pair(&self, visit: &Visit<'_>, pair: &OfferedPair<'_>, subject: &mut Subject) -> Result<(), Stop> {
+    pub fn check_pair(&self, visit: &Visit<'_>, pair: &Pair<'_>, subject: &mut Subject) -> Result<(), Stop> {
         let name = self.canonical(&pair.user, pair.domain.as_deref());
-        let password = self.trimmed(&pair.password);
+        let password = &*pair.password;
         let account = self.account(&name);
         let engine = self.engine;
         if engine.throttle.delayed(&account, self.now) && !engine.throttle.is_known(&account, self.now) {
@@ -103,7 +103,7 @@ impl Asked<'_> {
         let seq = engine.store.seq().map_err(|_| Reason::StoreUnavailable)?;
         let account = self.account(name);
         let known = engine.throttle.is_known(&account, self.now);
-        let ticket = engine.throttle.admit(&account, self.now, known)?;
+        let ticket = engine.throttle.admit(&account, self.now, known).inspect_err(|_| self.mark_name(name))?;
         let outcome = self.hash(name, password);
         match &outcome {
             Ok(_) => engine.throttle.success(ticket, self.now),
@@ -112,6 +112,7 @@ impl Asked<'_> {
         }
         let (user, one_time) = outcome.map_err(|reason| {
             self.note(|| format!("the pair is refused: {}", reason.name()));
+            self.mark_name(name);
             reason
         })?;
         self.note(|| "the password is right".to_owned());
@@ -194,21 +195,22 @@ impl Asked<'_> {
 
     /// The name as directory, throttle and cache all know it.
     pub fn canonical<'n>(&self, user: &'n str, domain: Option<&str>) -> Cow<'n, str> {
-        let lenient = self.site.profile.lenient();
-        let user = if lenient.user_trim { user.trim() } else { user };
         let mut name = match domain.filter(|d| !d.is_empty()) {
             Some(domain) => Cow::Owned(format!("{domain}\\{user}")),
             None => Cow::Borrowed(user),
         };
-        if lenient.user_case && name.chars().any(char::is_uppercase) {
+        if self.site.profile.lenient().user_case && name.chars().any(char::is_uppercase) {
             name = Cow::Owned(name.to_lowercase());
         }
         name
     }
 
-    /// The password, trimmed where the profile forgives blanks.
-    pub fn trimmed<'p>(&self, password: &'p [u8]) -> &'p [u8] {
-        if self.site.profile.lenient().password_trim { password.trim_ascii() } else { password }
+    /// Names are told to audit as keyed digests: people type passwords where the name belongs.
+    fn mark_name(&self, name: &str) {
+        let digest = self.engine.names.tag(&[name.as_bytes()]);
+        let mut mark = [b'~'; 33];
+        mark[1..].copy_from_slice(&encoding::hex_array::<32>(&digest));
+        self.marks.name.set(Some(mark));
     }
 
     fn account<'n>(&'n self, name: &'n str) -> Account<'n> {

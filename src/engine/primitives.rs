@@ -5,10 +5,10 @@ use crate::directory::{Resident, Tenant, User};
 use crate::engine::Site;
 use crate::engine::build::token_binding;
 use crate::engine::prove::chosen_digest;
-use crate::engine::respond::{left, reference_of};
-use crate::session::id as session_id;
+use crate::engine::respond::left;
+use crate::session::{Reference, id as session_id};
 use crate::store::{Answer, NotStored, Revocation};
-use crate::token::sealed::{self, Claims};
+use crate::token::{Claims, Room as TokenRoom, tenant_tag};
 use std::sync::Arc;
 
 /// What a session or a token proves. Owned by the caller and reused: once warm, filling it allocates nothing.
@@ -79,7 +79,7 @@ impl Site {
         let ends = record.ends();
         put(&mut out.principal, &record.principal);
         put(&mut out.tenant, record.tenant.as_ref().map_or("", |t| t.id.as_str()));
-        put(&mut out.session_ref, std::str::from_utf8(&reference_of(&key)).unwrap_or_default());
+        put(&mut out.session_ref, std::str::from_utf8(&Reference::of(&key).digits()).unwrap_or_default());
         out.issued = ends.created_unix;
         out.idle_end = now.unix().saturating_add(idle_left);
         out.last_used = out.idle_end.saturating_sub(i64::from(ends.idle_secs));
@@ -124,7 +124,7 @@ impl Site {
             seq,
             sid,
             has_session: !session_id.is_empty(),
-            tenant: tenant.as_ref().map_or([0; 16], |t| sealed::tenant_tag(&t.id)),
+            tenant: tenant.as_ref().map_or([0; 16], |t| tenant_tag(&t.id)),
             principal: &user.id,
             extra: b"",
         };
@@ -137,7 +137,7 @@ impl Site {
         if !engine.is_attached() {
             return Err(Reason::NotAttached);
         }
-        let mut room = sealed::Room::new();
+        let mut room = TokenRoom::new();
         let binding = token_binding(engine, self.profile.name(), purpose);
         let opened = engine.sealer.open(&binding, token, engine.clock.now(), &mut room)?;
         let claims = &opened.claims;
@@ -151,7 +151,7 @@ impl Site {
         let tenant = if claims.tenant == [0; 16] {
             ""
         } else {
-            let found = user.tenants.iter().find(|id| sealed::tenant_tag(id) == claims.tenant);
+            let found = user.tenants.iter().find(|id| tenant_tag(id) == claims.tenant);
             found.ok_or(Reason::TokenTenant)?.as_str()
         };
         put(&mut out.principal, claims.principal);
@@ -165,7 +165,7 @@ impl Site {
     pub fn token_revoke(&self, purpose: &str, token: &[u8]) -> Result<()> {
         let engine = &self.engine;
         engine.attached()?;
-        let mut room = sealed::Room::new();
+        let mut room = TokenRoom::new();
         let binding = token_binding(engine, self.profile.name(), purpose);
         let opened = engine
             .sealer

@@ -11,7 +11,7 @@ use crate::parse::cookie;
 use crate::profile::{Candidates, Need, Offer, Proof, ProofKind, Several, Visit};
 use crate::session::{Record, id as session_id};
 use crate::store::Answer;
-use crate::token::sealed;
+use crate::token::{Room as TokenRoom, tenant_tag};
 use std::sync::Arc;
 
 impl Asked<'_> {
@@ -176,7 +176,7 @@ impl Asked<'_> {
 
     /// A sealed token of this site and profile.
     fn check_token(&self, token: &[u8], subject: &mut Subject) -> Result<(), Stop> {
-        let mut room = sealed::Room::new();
+        let mut room = TokenRoom::new();
         let opened = self.engine.sealer.open(&self.site.token, token, self.now, &mut room)?;
         let claims = &opened.claims;
         let chosen = claims.has_session.then(|| chosen_digest(&claims.sid));
@@ -199,7 +199,7 @@ impl Asked<'_> {
     fn tenant_of(&self, user: &User, tag: &[u8; 16]) -> Result<Arc<Tenant>, Stop> {
         user.tenants
             .iter()
-            .filter(|id| sealed::tenant_tag(id) == *tag)
+            .filter(|id| tenant_tag(id) == *tag)
             .find_map(|id| self.engine.directory.tenant_by_id(id))
             .ok_or(Stop::Refuse(Reason::TokenTenant))
     }

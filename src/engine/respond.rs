@@ -3,8 +3,7 @@
 //! Texts come from the profile's templates; statuses without one come from the reason. An answer is sent once, counted
 //! once and audited once.
 
-use crate::base::{Reason, encoding, random};
-use crate::crypto::digest::Digest;
+use crate::base::{Reason, encoding, random, secret};
 use crate::expiry::Life;
 use crate::engine::audit::{Event, EventKind};
 use crate::engine::decide::{Asked, Stop};
@@ -31,7 +30,7 @@ impl Asked<'_> {
             self.keep(visit, subject, out)?;
         }
         self.identify(visit, subject, out);
-        self.inward(visit, subject, out);
+        self.inward(visit, subject, out)?;
         out.outcome = Outcome::Allow;
         let reason = if subject.by.is_some() { Reason::Proven } else { Reason::Open };
         self.close(EventKind::Allow, reason, subject, out);
@@ -99,7 +98,11 @@ impl Asked<'_> {
     ) -> Result<Option<Rendered>, Stop> {
         let Some(answer) = visit.endpoint().answer(word) else { return Ok(None) };
         let needs = answer.needs();
-        let reference = if word == Word::Ok { String::new() } else { reference() };
+        if word != Word::Ok {
+            let bytes = random::array::<4>().map_err(|_| Reason::NoRandom)?;
+            self.marks.reference.set(encoding::hex_array(&bytes));
+        }
+        let reference = self.marks.reference.get();
         let tenants = if needs.tenants { self.tenants(subject)? } else { Vec::new() };
         let sessions = if needs.sessions { self.sessions()? } else { Vec::new() };
         let target_alive = if needs.target { Some(self.target_alive(visit)?) } else { None };
@@ -112,7 +115,7 @@ impl Asked<'_> {
         let facts = Facts {
             word,
             reason,
-            reference: &reference,
+            reference: if word == Word::Ok { "" } else { text(&reference) },
             offered_user: user.as_deref(),
             user: subject.user.as_deref(),
             session: self.session_facts(subject, made),
@@ -207,12 +210,12 @@ impl Asked<'_> {
             out.tenant = out.write(&[tenant.id.as_bytes()]);
         }
         if let Some(session) = &subject.session {
-            out.session_ref = out.write(&[&reference_of(&session.key)]);
+            out.session_ref = out.write(&[&Reference::of(&session.key).digits()]);
         }
     }
 
     /// Headers that tell what is behind who is calling.
-    fn inward(&self, visit: &Visit<'_>, subject: &Subject, out: &mut Decision) {
+    fn inward(&self, visit: &Visit<'_>, subject: &Subject, out: &mut Decision) -> Result<(), Stop> {
         let names = &self.engine.inward;
         if let Some(user) = &subject.user {
             let name = out.write(&[user.name.as_bytes()]);
@@ -231,11 +234,12 @@ impl Asked<'_> {
             }
         }
         if visit.has_extra() {
-            for (name, value) in visit.extra() {
+            for (name, value) in visit.extra()? {
                 let value = out.write(&[value.as_bytes()]);
-                self.push_extra(&name, value, out);
+                self.push_extra(name, value, out);
             }
         }
+        Ok(())
     }
 
     fn push_extra(&self, name: &str, value: crate::engine::decision::Span, out: &mut Decision) {
@@ -264,13 +268,13 @@ impl Asked<'_> {
     pub fn set_cookies(&self, id: &str, companion: Option<&str>, out: &mut Decision) {
         let Some(form) = self.site.profile.session().and_then(|s| s.cookie.as_ref()) else { return };
         let mut line = Vec::new();
-        form.render(id, self.engine.secure, &mut line);
+        let _ = form.render(id, self.engine.secure, None, &mut line);
         out.push_response(b"Set-Cookie", &line);
         if let (Some(name), Some(value)) = (&self.site.companion, companion) {
             let line = format!("{name}={value}; Path=/; Secure; HttpOnly; SameSite=Lax");
             out.push_response(b"Set-Cookie", line.as_bytes());
         }
-        base_wipe(&mut line);
+        secret::wipe(&mut line);
     }
 
     /// The same cookies, told to go.
@@ -292,29 +296,45 @@ impl Asked<'_> {
 
     /// One audit event.
     pub fn tell(&self, kind: EventKind, reason: Reason, subject: &Subject, out: &Decision) {
+        let reference = subject.session.as_ref().map(|s| Reference::of(&s.key));
+        self.tell_of(kind, reason, subject, reference, out);
+    }
+
+    /// One audit event about the session of that reference.
+    pub fn tell_of(
+        &self,
+        kind: EventKind,
+        reason: Reason,
+        subject: &Subject,
+        session: Option<Reference>,
+        out: &Decision,
+    ) {
         let Some(audit) = &self.engine.audit else { return };
-        let mut reference = [0; 32];
-        let session_ref = match &subject.session {
-            Some(session) => {
-                reference = reference_of(&session.key);
-                std::str::from_utf8(&reference).unwrap_or_default()
-            }
-            None => {
-                let _ = &reference;
-                ""
-            }
+        let session = session.map(|r| r.digits());
+        let name = self.marks.name.get();
+        let shown = self.marks.reference.get();
+        let principal = match (&subject.user, &name) {
+            (Some(user), _) => user.id.as_bytes(),
+            (None, Some(name)) => name,
+            (None, None) => b"",
         };
         audit.event(&Event {
             kind,
             reason,
             time: self.now.unix(),
-            principal: subject.user.as_ref().map_or("", |u| u.id.as_str()),
-            session_ref,
-            client: std::str::from_utf8(self.client.address).unwrap_or("?"),
-            endpoint: std::str::from_utf8(out.endpoint()).unwrap_or("?"),
-            method: std::str::from_utf8(out.method()).unwrap_or("?"),
+            principal: text(principal),
+            session_ref: text(session.as_ref().map_or(b"", |s| s)),
+            client: text(self.client.address),
+            endpoint: text(out.endpoint()),
+            method: text(out.method()),
+            reference: if shown == [0; 8] { "" } else { text(&shown) },
         });
     }
+}
+
+/// Bytes that should be text; what is not, is not shown.
+fn text(bytes: &[u8]) -> &str {
+    std::str::from_utf8(bytes).unwrap_or("?")
 }
 
 /// Seconds left until the idle and the absolute end.
@@ -323,26 +343,6 @@ pub(crate) fn left(life: Life) -> (i64, i64) {
         Life::Alive { idle_left, absolute_left } => (idle_left, absolute_left),
         Life::Idle | Life::Ended => (0, 0),
     }
-}
-
-fn base_wipe(line: &mut [u8]) {
-    crate::base::secret::wipe(line);
-}
-
-/// The first 128 bits of a session's key as hex, without allocating.
-pub(crate) fn reference_of(key: &Digest) -> [u8; 32] {
-    const DIGITS: &[u8; 16] = b"0123456789abcdef";
-    let mut out = [0; 32];
-    for (pair, byte) in out.chunks_exact_mut(2).zip(key) {
-        pair[0] = DIGITS[usize::from(byte >> 4)];
-        pair[1] = DIGITS[usize::from(byte & 15)];
-    }
-    out
-}
-
-/// Eight digits for a person to quote.
-fn reference() -> String {
-    random::array::<4>().map_or_else(|_| "00000000".to_owned(), |bytes| encoding::hex(&bytes))
 }
 
 /// In which words of the profile a reason is told.

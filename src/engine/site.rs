@@ -4,7 +4,7 @@ use crate::base::{Error, Now, Reason, Result, Secret};
 use crate::crypto::digest::Digest;
 use crate::directory::{Tenant, TenantForm, User};
 use crate::engine::build::{TOKEN_PURPOSE, token_binding};
-use crate::engine::decide::Asked;
+use crate::engine::decide::{Asked, Marks};
 use crate::engine::prove::companion_digest;
 use crate::engine::{Decision, Engine};
 use crate::parse::Request;
@@ -12,7 +12,8 @@ use crate::profile::Profile;
 use crate::session::id as session_id;
 use crate::session::id::AlphabetSet;
 use crate::session::{NewSession, Record};
-use crate::token::sealed::Binding;
+use crate::token::Binding;
+use std::borrow::Cow;
 use std::cell::RefCell;
 use std::sync::Arc;
 
@@ -106,7 +107,7 @@ impl Site {
         }
         let engine = &*self.engine;
         let client = engine.proxies.client(request);
-        let asked = Asked { site: self, engine, request, client, now: engine.clock.now(), fast, steps };
+        let asked = Asked { site: self, engine, request, client, now: engine.clock.now(), fast, steps, marks: Marks::default() };
         let mut room = out.take_room();
         asked.run(&mut room, out);
         out.put_room(room);
@@ -157,7 +158,7 @@ impl Site {
         seq: u64,
         now: Now,
         companion: Option<&str>,
-        extra: Vec<(String, String)>,
+        extra: Vec<(&str, Cow<'_, str>)>,
     ) -> Record {
         let new = NewSession {
             tenant,

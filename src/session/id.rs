@@ -118,6 +118,11 @@ impl Reference {
     pub fn parse(text: &[u8]) -> Option<Reference> {
         encoding::hex_decode(std::str::from_utf8(text).ok()?).map(Reference)
     }
+
+    /// The 32 digits, without allocating.
+    pub fn digits(&self) -> [u8; 32] {
+        encoding::hex_array(&self.0)
+    }
 }
 
 impl fmt::Display for Reference {
