@@ -9,6 +9,8 @@ pub mod keyring;
 mod keyring_file;
 mod keyring_text;
 pub mod mac;
+#[cfg(test)]
+pub(crate) mod scratch;
 pub mod sys;
 
 pub use digest::Digest;

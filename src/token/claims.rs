@@ -238,16 +238,16 @@ mod tests {
         let changed = |place: usize, byte: u8| {
             let mut bytes = good.clone();
             bytes[place] = byte;
-            read(&bytes)
+            read(&bytes).err()
         };
         for place in 58..104 {
-            assert_eq!(changed(place, 1), Err(Reason::TokenMalformed), "padding at {place}");
+            assert_eq!(changed(place, 1), Some(Reason::TokenMalformed), "padding at {place}");
         }
-        assert_eq!(changed(0, 4), Err(Reason::TokenMalformed), "an unknown flag");
-        assert_eq!(changed(0, 3), Err(Reason::TokenMalformed), "extra in the smallest bucket");
-        assert_eq!(changed(50, 0), Err(Reason::TokenMalformed), "no principal");
-        assert_eq!(changed(50, 54), Err(Reason::TokenMalformed), "a principal beyond the end");
-        assert_eq!(changed(51, 0xff), Err(Reason::TokenMalformed), "not UTF-8");
+        assert_eq!(changed(0, 4), Some(Reason::TokenMalformed), "an unknown flag");
+        assert_eq!(changed(0, 3), Some(Reason::TokenMalformed), "extra in the smallest bucket");
+        assert_eq!(changed(50, 0), Some(Reason::TokenMalformed), "no principal");
+        assert_eq!(changed(50, 54), Some(Reason::TokenMalformed), "a principal beyond the end");
+        assert_eq!(changed(51, 0xff), Some(Reason::TokenMalformed), "not UTF-8");
         let mut wide = good.clone();
         wide.resize(200, 0);
         assert_eq!(read(&wide), Err(Reason::TokenMalformed), "a larger bucket than needed");

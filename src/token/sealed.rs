@@ -203,6 +203,12 @@ impl Sealer {
         keys.map(|(place, key)| (key.id(), self.epoch.counted(place))).collect()
     }
 
+    /// How many subkeys are kept for opening.
+    #[cfg(test)]
+    pub(super) fn kept_subkeys(&self) -> usize {
+        self.opening.count()
+    }
+
     /// The ring that this sealer was made with.
     pub fn keyring(&self) -> &Arc<Keyring> {
         &self.keyring
