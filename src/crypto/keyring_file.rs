@@ -220,7 +220,7 @@ fn failed(path: &Path, what: &str, error: &std::io::Error) -> Error {
 }
 
 /// A path as a shell takes it.
-fn quoted(path: &Path) -> String {
+pub(super) fn quoted(path: &Path) -> String {
     let text = path.to_string_lossy();
     let plain = |c: char| c.is_ascii_alphanumeric() || "/._-+,:@%=".contains(c);
     if !text.is_empty() && text.chars().all(plain) {
@@ -292,6 +292,14 @@ mod tests {
             if let Err(error) = judged {
                 assert!(error.message.contains("`chown root ring.toml`"), "{error}");
             }
+        }
+        // Only root can give a file away, so only root can see it refused on a real one.
+        if super::super::sys::effective_user() == 0 {
+            let folder = Scratch::new();
+            let path = folder.path("ring.toml");
+            Keyring::create(&path, NOW, None).unwrap();
+            std::os::unix::fs::chown(&path, Some(12_345), None).unwrap();
+            assert!(refused(&path).message.contains("belongs to user 12345"));
         }
     }
 

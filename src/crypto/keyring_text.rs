@@ -30,7 +30,7 @@ const FORMAT: u64 = 1;
 
 const HEAD: &str = "\
 # Keyring of Janua. Whoever reads this file can make tokens: keep it to the service and its administrators.
-# Every process and machine of one site uses the same file. Change it with `janua keyring`, not by hand.
+# Every process and machine of one site uses the same file. Whoever changes it raises `generation`.
 ";
 
 /// When a key may do what, in Unix seconds.

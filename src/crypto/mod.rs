@@ -7,11 +7,13 @@ pub mod digest;
 pub mod guard;
 pub mod keyring;
 mod keyring_file;
+#[cfg(test)]
+mod keyring_tests;
 mod keyring_text;
 pub mod mac;
 #[cfg(test)]
 pub(crate) mod scratch;
-pub mod sys;
+pub(crate) mod sys;
 
 pub use digest::Digest;
 pub use guard::{ForkGuard, WipedKey};

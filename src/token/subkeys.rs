@@ -100,7 +100,7 @@ impl Opening {
     fn places(&self, salt: &Salt) -> impl Iterator<Item = &Slot> + Clone {
         // Salts are random, so any byte spreads them evenly.
         let set = usize::from(salt[0]) % (SLOTS / WAYS);
-        self.slots.iter().skip(set * WAYS).take(WAYS)
+        self.slots.chunks_exact(WAYS).nth(set).unwrap_or_default().iter()
     }
 }
 
