@@ -242,3 +242,224 @@ fn is_utf8(raw: &[u8]) -> bool {
     }
     true
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    /// The plain way: decode, split, resolve with a stack. `None` above the root.
+    fn resolve(raw: &str, merge: bool) -> Option<String> {
+        let mut room = vec![0; raw.len()];
+        let decoded = String::from_utf8(decode_once(raw.as_bytes(), &mut room)?.to_vec()).ok()?;
+        let segments: Vec<&str> = decoded.split('/').skip(1).collect();
+        let mut stack = Vec::new();
+        for (at, segment) in segments.iter().enumerate() {
+            let last = at + 1 == segments.len();
+            match *segment {
+                "" if last => stack.push(""),
+                "" if merge => {}
+                "." | ".." => {
+                    if *segment == ".." {
+                        stack.pop()?;
+                    }
+                    if last {
+                        stack.push("");
+                    }
+                }
+                name => stack.push(name),
+            }
+        }
+        Some(format!("/{}", stack.join("/")))
+    }
+
+    fn agree_text(routed: &str, raw: &str) -> bool {
+        agree(routed.as_bytes(), raw.as_bytes())
+    }
+
+    #[test]
+    fn escapes_are_decoded_once() {
+        let mut out = [0; 8];
+        assert_eq!(decode_once(b"/a%2fbc+%2541", &mut out), None, "does not fit");
+        assert_eq!(decode_once(b"/%2f+%2541", &mut out), Some(&b"//+%41"[..]));
+        assert_eq!(decode_once(b"", &mut []), Some(&b""[..]));
+        for bad in ["%", "%4", "%zz", "a%", "%%41", "%+1", "%u002e"] {
+            assert_eq!(decode_once(bad.as_bytes(), &mut out), None, "{bad}");
+        }
+    }
+
+    #[test]
+    fn what_servers_resolve_alike_agrees() {
+        for (routed, raw) in [
+            ("/", "/"),
+            ("/a b", "/a%20b"),
+            ("/%41", "/%2541"),
+            ("/a/c", "/a/b/../c"),
+            ("/a/", "/a/b/.."),
+            ("/a/", "/a/."),
+            ("/", "/a/.."),
+            ("/a/b", "/./a/./b"),
+            ("/raw/q", "/x/%2e%2e/raw/q"),
+            ("/raw/x", "/raw//x"),
+            ("/raw//x", "/raw//x"),
+            ("/raw/", "/raw//"),
+            ("/raw/z", "/raw%2fz"),
+            ("/a;x/b", "/a;x/b"),
+            ("/...", "/..."),
+            ("/\u{fc}", "/%c3%bc"),
+            ("/anything", ""),
+            ("*", "*"),
+        ] {
+            assert!(agree_text(routed, raw), "{routed} {raw}");
+        }
+    }
+
+    #[test]
+    fn what_was_routed_differently_does_not_agree() {
+        for (routed, raw) in [
+            ("/a", "/b"),
+            ("/a", "/a/"),
+            ("/a/", "/a"),
+            ("/a", "/A"),
+            ("/a", "/a;x"),
+            ("/a/b", "/a\\b"),
+            ("/A", "/%2541"),
+            ("/", "/.."),
+            ("/a", "/../a"),
+            ("/a", "/x/../../a"),
+            ("/a", "a"),
+            ("/a", "http://h/a"),
+            ("a", "a/../a"),
+            ("/a", "/a%"),
+            ("/%zz", "/%zz"),
+            ("", "/"),
+            ("/", "/a"),
+            ("/b", "/ab"),
+            ("/ab", "/b"),
+        ] {
+            assert!(!agree_text(routed, raw), "{routed} {raw}");
+        }
+    }
+
+    #[test]
+    fn climbing_over_an_empty_segment_never_agrees() {
+        for routed in ["/public/x", "/admin/public/x"] {
+            assert!(!agree_text(routed, "/admin//../public/x"), "{routed}");
+        }
+        assert!(!agree_text("/a", "//x/../a"));
+        assert!(agree_text("/a/", "/a/x/../"), "the end is no empty segment");
+    }
+
+    #[test]
+    fn what_a_third_party_could_read_differently_is_ambiguous() {
+        for raw in [
+            "/a/../b",
+            "/a/./b",
+            "/..",
+            "/.",
+            "/a/..;/b",
+            "/a/..;x=1/b",
+            "/a/.;/b",
+            "/a/;/b",
+            "/;x",
+            "/a/x;..",
+            "/a/x.;y",
+            "/%2e%2e/a",
+            "/a%2etxt",
+            "/a%2Fb",
+            "/a%5cb",
+            "/a\\b",
+            "/a%00",
+            "/a\n",
+            "/a%0d",
+            "/a\x7f",
+            "/a%252e",
+            "/a%25%32%65",
+            "/a%2%35",
+            "/a%25u002e",
+            "/a%",
+            "/a%zz",
+            "/%u002e",
+            "/%c0%ae%c0%ae/a",
+            "/%e0%80%af",
+            "/%ff",
+            "/%c3",
+            "/%c3/",
+            "//a",
+            "//",
+            "/a#b",
+            "/a?b",
+            "/..%3b/a",
+        ] {
+            assert!(is_ambiguous(raw.as_bytes()), "{raw}");
+        }
+        assert!(is_ambiguous(b"/\xfc"), "Latin-1");
+    }
+
+    #[test]
+    fn plain_paths_are_not_ambiguous() {
+        for raw in [
+            "",
+            "/",
+            "*",
+            "/a/b/",
+            "/a//b",
+            "/index.html",
+            "/a.b/.well-known/x",
+            "/...",
+            "/a..b",
+            "/a%20b",
+            "/100%25",
+            "/%c3%bc",
+            "/\u{1f511}",
+            "/_mmwebext/mmwebext.dll",
+            "/REST/session.aspx",
+            "/index.html;jsessionid=1A2B",
+            "/a;v=1.2/b",
+            "/a%3b%3f%23",
+            "/objects(1)/~x",
+        ] {
+            assert!(!is_ambiguous(raw.as_bytes()), "{raw}");
+        }
+    }
+
+    #[test]
+    fn long_paths_take_linear_time() {
+        for part in ["/..", "/a", "//", "/%2e", ";", "%25", "/.;"] {
+            let raw = format!("/{}", part.repeat(300_000));
+            assert!(!agree_text("/x", &raw));
+            is_ambiguous(raw.as_bytes());
+        }
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(512))]
+
+        #[test]
+        fn the_backward_walk_is_the_plain_one(raw in "/([/.a;]|%2e|%2F|%41|%25|%c3%bc){0,12}") {
+            let readings = [resolve(&raw, true), resolve(&raw, false)];
+            let decoded = raw.replace("%2e", ".").replace("%2F", "/");
+            let mut segments: Vec<&str> = decoded.split('/').skip(1).collect();
+            let climbs = segments.contains(&"..");
+            segments.pop();
+            let torn = climbs && segments.contains(&"");
+            for routed in readings.iter().flatten() {
+                prop_assert_eq!(agree_text(routed, &raw), !torn, "{} {}", routed, raw);
+            }
+            for other in ["/", "/a", "/a/", "/a/a", "//a", "/.a"] {
+                let expected = !torn && readings.iter().flatten().any(|routed| routed == other);
+                prop_assert_eq!(agree_text(other, &raw), expected, "{} {}", other, raw);
+            }
+        }
+
+        #[test]
+        fn an_unambiguous_path_has_one_reading(raw in "/([/.a;%]|%2e|%2F|%25|41|%c3|%bc){0,10}") {
+            if !is_ambiguous(raw.as_bytes()) {
+                let plain = resolve(&raw, false);
+                prop_assert!(plain.as_deref().is_some_and(|routed| agree_text(routed, &raw)));
+                let mut room = [0; 64];
+                prop_assert_eq!(decode_once(raw.as_bytes(), &mut room), plain.as_deref().map(str::as_bytes));
+            }
+        }
+    }
+}

@@ -178,12 +178,28 @@ impl<'a> Build<'a> {
     }
 }
 
-/// An XML declaration must say version 1.0, and UTF-8 if it names an encoding.
+/// An XML declaration must say version 1.0, and UTF-8 if it names an encoding, and nothing unheard of (XML 1.0,
+/// section 2.8).
 fn accept(declaration: &BytesDecl<'_>) -> Result<(), Reason> {
-    let version = declaration.version().map_err(|_| Reason::Unreadable)?;
-    let encoding = declaration.encoding().transpose().map_err(|_| Reason::Unreadable)?;
-    let good = version == "1.0" && encoding.is_none_or(|name| name.eq_ignore_ascii_case("utf-8"));
-    if good { Ok(()) } else { Err(Reason::Unreadable) }
+    let mut allowed = ["version", "encoding", "standalone"].iter();
+    let content: &str = declaration;
+    let mut versioned = false;
+    for attribute in BytesStart::from_content(content, "xml".len()).attributes() {
+        let attribute = attribute.map_err(|_| Reason::Unreadable)?;
+        let name = attribute.key.0;
+        let value = &*attribute.value;
+        let good = match name {
+            "version" => value == "1.0",
+            "encoding" => versioned && value.eq_ignore_ascii_case("utf-8"),
+            _ => versioned && matches!(value, "yes" | "no"),
+        };
+        // The search leaves behind what it has passed: known names, in their order, once.
+        if !good || !allowed.any(|known| *known == name) {
+            return Err(Reason::Unreadable);
+        }
+        versioned = true;
+    }
+    if versioned { Ok(()) } else { Err(Reason::Unreadable) }
 }
 
 /// What a reference stands for: a character that XML allows, or one of the five predefined entities.
@@ -359,6 +375,11 @@ mod tests {
             "<?xml version='1.0' encoding='UTF-7'?><u/>",
             "<?xml version='1.0' encoding='utf-16'?><u/>",
             "<?xml encoding='utf-8'?><u/>",
+            "<?xml?><u/>",
+            "<?xml version='1.0'&encoding='utf-8'?><u/>",
+            "<?xml version='1.0' a='b'?><u/>",
+            "<?xml version='1.0' standalone='maybe'?><u/>",
+            "<?xml version='1.0' standalone='yes' encoding='utf-8'?><u/>",
             "\u{feff}<u/>",
             "<u><![CDATA[x</u>",
             "<u",
