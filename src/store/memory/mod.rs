@@ -15,8 +15,6 @@ mod rows;
 mod wheel;
 
 #[cfg(test)]
-mod races;
-#[cfg(test)]
 mod tests;
 
 use super::{Answer, Inserted, Listed, MAX_CAP, NotStored, Revocation, Store, Unavailable};
