@@ -59,7 +59,8 @@ fn row_3_connection_may_not_name_our_headers() {
     let site = house.site("mfiles");
     let good = ask("GET", "/REST/views").header("X-Authentication", &token);
     assert!(house.ask(&site, &good).allowed());
-    for named in ["X-Authentication", "close, x_user", "keep-alive,X-Session-Ref", "x-vault", "Cookie", "authorization"] {
+    for named in ["X-Authentication", "close, x_user", "keep-alive,X-Session-Ref", "x-vault", "Cookie", "authorization"]
+    {
         let reply = house.ask(&site, &good.clone().header("Connection", named));
         assert_eq!((reply.outcome, reply.reason), (Outcome::Deny, Reason::ConnectionHeader), "{named}");
     }
@@ -152,8 +153,19 @@ fn row_8_9_cookies_of_any_shape_are_noise_and_bounded() {
     let house = House::new();
     let site = house.site("mauro");
     let shapes = [
-        "session=&=", ";;", "", "=", "JSESSIONID", "JSESSIONID=", "JSESSIONID==", "; ;JSESSIONID=%00", "=JSESSIONID=x",
-        "JSESSIONID=\"", "JSESSIONID=\u{1}", "JSESSIONID_chunks=99999999", "\u{ff}=\u{ff}",
+        "session=&=",
+        ";;",
+        "",
+        "=",
+        "JSESSIONID",
+        "JSESSIONID=",
+        "JSESSIONID==",
+        "; ;JSESSIONID=%00",
+        "=JSESSIONID=x",
+        "JSESSIONID=\"",
+        "JSESSIONID=\u{1}",
+        "JSESSIONID_chunks=99999999",
+        "\u{ff}=\u{ff}",
     ];
     for shape in shapes {
         let reply = house.ask(&site, &ask("GET", "/api/session/isAuthenticated").header("Cookie", shape));
@@ -224,11 +236,9 @@ fn a_decoy_looks_like_a_token_and_dies_like_a_forged_one() {
 fn row_23_a_megabyte_of_credential_is_refused_and_never_echoed() {
     let house = House::with("[settings.menandmice]\n");
     let site = house.site(&test_profile("menandmice.toml"));
-    for value in [
-        format!("Bearer {}", ".".repeat(1 << 20)),
-        format!("Basic {}", "A".repeat(1 << 20)),
-        "x".repeat(1 << 20),
-    ] {
+    for value in
+        [format!("Bearer {}", ".".repeat(1 << 20)), format!("Basic {}", "A".repeat(1 << 20)), "x".repeat(1 << 20)]
+    {
         let reply = house.ask(&site, &ask("GET", "/mmws/api/DNSZones").header("Authorization", &value));
         assert!(!reply.allowed());
         assert!((400..=403).contains(&reply.status), "{}", reply.status);
@@ -305,7 +315,8 @@ fn row_17_bindings_that_share_a_prefix_are_different_bindings() {
 fn row_31_32_33_nothing_a_client_says_breaks_out_of_an_answer() {
     let house = House::new();
     let mauro = house.site("mauro");
-    let nasty = ["%n%s%x%p", "<script>alert(1)</script>", "a\"b\\c", "x\r\nSet-Cookie: a=b", "\u{2028}", &"A".repeat(65_000)];
+    let nasty =
+        ["%n%s%x%p", "<script>alert(1)</script>", "a\"b\\c", "x\r\nSet-Cookie: a=b", "\u{2028}", &"A".repeat(65_000)];
     for text in nasty {
         let body = serde_json::json!({"username": text, "password": text}).to_string();
         let reply = house.ask(&mauro, &ask("POST", "/api/authentication/login").json(&body));
@@ -375,7 +386,8 @@ fn row_38_no_secret_in_any_answer_event_or_error() {
     let token = vault_token(&house);
     let secrets = [id.as_str(), token.as_str(), "pa55w0rd", "My Password", API_KEY, "planted-secret"];
     let mut answers = String::new();
-    let mut keep = |reply: house::Reply| answers.push_str(&format!("{:?} {:?} {}", reply.headers, reply.inward, reply.body));
+    let mut keep =
+        |reply: house::Reply| answers.push_str(&format!("{:?} {:?} {}", reply.headers, reply.inward, reply.body));
     keep(house.ask(&mauro, &ask("GET", "/api/folders").cookie("JSESSIONID", &id)));
     keep(house.ask(&mauro, &ask("GET", "/api/folders").header("apiKey", API_KEY).cookie("x", "planted-secret")));
     keep(house.login(&mauro, "planted-secret", "planted-secret"));
@@ -426,7 +438,12 @@ fn row_41_duplicates_are_refused() {
     ];
     for request in twice {
         let reply = house.ask(&site, &request);
-        assert_eq!((reply.outcome, reply.status, reply.reason), (Outcome::Deny, 400, Reason::Duplicate), "{}", request.target);
+        assert_eq!(
+            (reply.outcome, reply.status, reply.reason),
+            (Outcome::Deny, 400, Reason::Duplicate),
+            "{}",
+            request.target
+        );
     }
     let mauro = house.site("mauro");
     let body = r#"{"username":"joe.bloggs@test.com","username":"admin@test.com","password":"pa55w0rd"}"#;
@@ -473,7 +490,8 @@ fn invariant_16_no_reading_of_a_path_is_more_open_than_ours() {
         assert_eq!(reply.outcome, Outcome::Deny, "{raw} read as {routed}: {reply:?}");
         assert_eq!(reply.reason, Reason::PathAmbiguous, "{raw}");
     }
-    let reply = house.ask(&site, &ask("GET", "/api/folders").routed("/api/admin/activeSessions").cookie("JSESSIONID", &id));
+    let reply =
+        house.ask(&site, &ask("GET", "/api/folders").routed("/api/admin/activeSessions").cookie("JSESSIONID", &id));
     assert_eq!(reply.reason, Reason::PathAmbiguous, "two readings, proven or not");
     assert!(house.ask(&site, &ask("GET", "/api/folders/a%20b")).allowed(), "an ordinary escape is fine");
 }
@@ -483,13 +501,13 @@ fn method_overrides_count_only_where_the_sheet_has_them() {
     let house = House::new();
     let site = house.site("mfiles");
     let token = vault_token(&house);
-    let with = |method: &str, target: &str| {
-        house.ask(&site, &ask(method, target).header("X-Authentication", &token))
-    };
+    let with = |method: &str, target: &str| house.ask(&site, &ask(method, target).header("X-Authentication", &token));
     let reply = with("POST", "/REST/objects/1?_method=DELETE");
     assert!(reply.allowed());
     assert_eq!(reply.method, "DELETE", "the host authorises on what was matched");
-    for target in ["/REST/objects?_method=TRACE", "/REST/objects?_method=DELETE&_method=PUT", "/REST/objects?_METHOD=get"] {
+    for target in
+        ["/REST/objects?_method=TRACE", "/REST/objects?_method=DELETE&_method=PUT", "/REST/objects?_METHOD=get"]
+    {
         assert!(!with("POST", target).allowed(), "{target}");
     }
     let mauro = house.site("mauro");
@@ -505,7 +523,8 @@ fn a_cross_site_request_cannot_use_what_a_browser_sends_by_itself() {
     let post = ask("POST", "/api/folders").cookie("JSESSIONID", &id);
     assert!(house.ask(&site, &post).allowed());
     assert!(house.ask(&site, &post.clone().header("Origin", "https://data.example.org")).allowed());
-    for (name, value) in [("Sec-Fetch-Site", "cross-site"), ("Origin", "https://evil.example.net"), ("Origin", "null")] {
+    for (name, value) in [("Sec-Fetch-Site", "cross-site"), ("Origin", "https://evil.example.net"), ("Origin", "null")]
+    {
         let reply = house.ask(&site, &post.clone().header(name, value));
         assert_eq!((reply.status, reply.reason), (403, Reason::CrossSite), "{name}: {value}");
         let logout = ask("GET", "/api/authentication/logout").cookie("JSESSIONID", &id).header(name, value);
@@ -548,7 +567,8 @@ fn a_session_seen_with_its_companion_is_nothing_without_it() {
     let both = ask("GET", "/api/folders").header("Cookie", &format!("JSESSIONID={id}; __Host-janua-mauro={companion}"));
     assert!(house.ask(&site, &both).allowed());
     assert_eq!(house.ask(&site, &alone).reason, Reason::CompanionMissing, "a browser that had it has it");
-    let wrong = ask("GET", "/api/folders").header("Cookie", &format!("JSESSIONID={id}; __Host-janua-mauro=x{companion}"));
+    let wrong =
+        ask("GET", "/api/folders").header("Cookie", &format!("JSESSIONID={id}; __Host-janua-mauro=x{companion}"));
     assert_eq!(house.ask(&site, &wrong).reason, Reason::CompanionMissing);
     assert!(house.ask(&site, &both).allowed());
 }
@@ -604,7 +624,9 @@ fn nul_and_line_ends_in_any_field_let_nobody_in_and_break_no_answer() {
         for request in fields {
             let reply = house.ask(&mfiles, &request);
             assert!(!reply.allowed(), "{bad:?}: {reply:?}");
-            assert!(reply.headers.iter().all(|(n, v)| !n.contains(['\r', '\n', '\0']) && !v.contains(['\r', '\n', '\0'])));
+            assert!(
+                reply.headers.iter().all(|(n, v)| !n.contains(['\r', '\n', '\0']) && !v.contains(['\r', '\n', '\0']))
+            );
         }
         let reply = house.ask(&mauro, &ask("GET", "/api/folders").cookie("JSESSIONID", &format!("A{bad}")));
         assert!(reply.headers.iter().all(|(_, v)| !v.contains(['\r', '\n'])));

@@ -293,7 +293,8 @@ impl crate::engine::Site {
             Some(_) => Some(random::text(session_id::COMPANION_ALPHABET, 22).map_err(made)?),
             None => None,
         };
-        let record = self.record(user, subject.tenant.clone(), subject.seq, asked.now, companion.as_deref(), visit.extra()?);
+        let record =
+            self.record(user, subject.tenant.clone(), subject.seq, asked.now, companion.as_deref(), visit.extra()?);
         Ok(NewSession { id, key, companion, record })
     }
 }

@@ -1,5 +1,6 @@
 //! Building an engine and its sites from a configuration: everything is checked here, nothing is opened for writing.
 
+use crate::base::Secret;
 use crate::base::{Clock, Error, Result};
 use crate::crypto::guard::WipedKey;
 use crate::crypto::keyring::Keyring;
@@ -9,7 +10,6 @@ use crate::engine::config::{Config, EPHEMERAL, HeadersSection, SessionSection, T
 use crate::engine::csrf::CrossSite;
 use crate::engine::metrics::Metrics;
 use crate::engine::{Engine, Site};
-use crate::base::Secret;
 use crate::parse::header;
 use crate::password::permits::Permits;
 use crate::password::verified::Verified;
@@ -76,7 +76,9 @@ pub(crate) fn engine(config: Config) -> Result<Engine> {
     let site_key = |label: &str| keyring.site_key(label);
     let directory: Box<dyn Directory> = match (host, &tree.directory.users, &tree.directory.htpasswd) {
         (Some(host), None, None) => Box::new(directory::Host::new(host, clock.clone(), site_key("janua/1 dummy"))),
-        (None, Some(path), None) => Box::new(directory::Users::load(&config_path(path), site_key("janua/1 dummy"), &policy)?),
+        (None, Some(path), None) => {
+            Box::new(directory::Users::load(&config_path(path), site_key("janua/1 dummy"), &policy)?)
+        }
         (None, None, Some(path)) => {
             Box::new(directory::Htpasswd::load(&config_path(path), site_key("janua/1 dummy"), &policy)?)
         }
@@ -86,10 +88,8 @@ pub(crate) fn engine(config: Config) -> Result<Engine> {
         _ => return Err(in_file(Error::invalid("two directories: keep one of users, htpasswd and the host's own"))),
     };
     let store = store(&tree).map_err(in_file)?;
-    let throttle_settings = throttle::Settings {
-        failures: tree.throttle.failures,
-        max_delay: tree.throttle.max_delay.0,
-    };
+    let throttle_settings =
+        throttle::Settings { failures: tree.throttle.failures, max_delay: tree.throttle.max_delay.0 };
     let engine = &tree.engine;
     let gates = tree.gates.iter().map(|(profile, gates)| {
         let secrets = gates.iter().map(|(name, value)| (name.clone(), Secret::from(value.as_bytes()))).collect();
@@ -192,23 +192,19 @@ fn strip_list(headers: &HeadersSection) -> Result<Vec<String>> {
             return Err(Error::invalid(format!("headers: `{name}` is no header name")));
         }
     }
-    let mut list: Vec<String> = own.into_iter().chain(&headers.strip).map(|n| header::canonical(n.as_bytes())).collect();
+    let mut list: Vec<String> =
+        own.into_iter().chain(&headers.strip).map(|n| header::canonical(n.as_bytes())).collect();
     list.extend(IDENTITY_HEADERS.map(str::to_owned));
     list.sort();
     list.dedup();
     Ok(list)
 }
 
-pub(crate) fn site(
-    engine: &Arc<Engine>,
-    profile: Option<&str>,
-    prefix: Option<&str>,
-    optional: bool,
-) -> Result<Site> {
+pub(crate) fn site(engine: &Arc<Engine>, profile: Option<&str>, prefix: Option<&str>, optional: bool) -> Result<Site> {
     let defaults = &engine.defaults;
-    let name = profile.or(defaults.profile.as_deref()).ok_or_else(|| {
-        Error::invalid("no profile: set engine.profile, or name one for the site").at(&defaults.file)
-    })?;
+    let name = profile
+        .or(defaults.profile.as_deref())
+        .ok_or_else(|| Error::invalid("no profile: set engine.profile, or name one for the site").at(&defaults.file))?;
     let prefix = prefix.unwrap_or(&defaults.prefix);
     if !(prefix.is_empty() || (prefix.starts_with('/') && !prefix.ends_with('/'))) {
         return Err(Error::invalid(format!("prefix `{prefix}` must start with `/` and not end with it")));

@@ -81,8 +81,7 @@ mod tests {
 
     fn client(peer: &str, headers: &[(&'static str, &'static str)]) -> (String, bool) {
         let proxies = Proxies::parse(&["10.0.0.0/8".into(), "::1".into()]).unwrap();
-        let headers: Vec<_> =
-            headers.iter().map(|(n, v)| Header { name: n.as_bytes(), value: v.as_bytes() }).collect();
+        let headers: Vec<_> = headers.iter().map(|(n, v)| Header { name: n.as_bytes(), value: v.as_bytes() }).collect();
         let request = Request {
             method: b"GET",
             path: b"/",

@@ -9,7 +9,7 @@ use crate::engine::decision::{Decision, Outcome, WaitClass};
 use crate::engine::subject::Subject;
 use crate::engine::{Engine, Site, policy};
 use crate::parse::{Body, Request, header, path};
-use crate::profile::{Action, Need, Room, Routed, Visit};
+use crate::profile::{Action, Need, Room, Routed, Visit, Word};
 use std::cell::{Cell, RefCell};
 
 /// Why the way ends before its end.
@@ -59,7 +59,7 @@ impl Asked<'_> {
         }
         match self.site.profile.route(self.request, &self.site.prefix, room) {
             Routed::Nothing => self.deny_bare(Reason::NoEndpoint, out),
-            Routed::NeedBody { limit } => self.need_body(limit, out),
+            Routed::NeedBody { limit, .. } => self.need_body(limit, out),
             Routed::Refused(visit, reason) => {
                 self.note(|| format!("endpoint `{}`: the request cannot be read", visit.endpoint().name()));
                 self.refuse(&visit, reason, &Subject::default(), out);
@@ -90,7 +90,7 @@ impl Asked<'_> {
                 self.prove(visit, subject)?;
                 self.judge(visit, subject)?;
                 self.touch(visit, subject);
-                let stays = endpoint.action() == Action::Pass && !visit.answers_itself();
+                let stays = endpoint.action() == Action::Pass && endpoint.answer(Word::Ok).is_none();
                 if stays { self.allow(visit, subject, out) } else { self.answer(visit, subject, out) }
             }
             Action::Login => self.login(visit, subject, out),
@@ -107,9 +107,10 @@ impl Asked<'_> {
             self.note(|| "the path as received and as routed differ".to_owned());
             return Err(Reason::PathAmbiguous);
         }
+        let spent = self.site.profile.spent();
         for name in header::listed(request.headers, b"connection") {
             if self.engine.strip.iter().any(|s| header::canonical_same(s.as_bytes(), name))
-                || self.site.credential_headers.iter().any(|s| header::canonical_same(s.as_bytes(), name))
+                || spent.headers_read.iter().any(|s| header::canonical_same(s.as_bytes(), name))
             {
                 return Err(Reason::ConnectionHeader);
             }

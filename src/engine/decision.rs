@@ -206,6 +206,16 @@ impl Decision {
         self.inward.push((name, value));
     }
 
+    /// An extra value of the profile: `read_only` goes inward as `X-Extra-read-only`.
+    pub(crate) fn push_extra(&mut self, name: &str, value: &str) {
+        let mut header = self.write(&[b"X-Extra"]);
+        for word in name.split('_') {
+            header = self.extend(header, &[b"-", word.as_bytes()]);
+        }
+        let value = self.write(&[value.as_bytes()]);
+        self.inward.push((header, value));
+    }
+
     pub(crate) fn push_response(&mut self, name: &[u8], value: &[u8]) {
         let pair = (self.write(&[name]), self.write(&[value]));
         self.response.push(pair);

@@ -9,7 +9,7 @@ use crate::directory::{Resident, User};
 use crate::engine::decide::{Asked, Stop};
 use crate::engine::decision::WaitClass;
 use crate::engine::subject::Subject;
-use crate::password::verified::{Flight, Pair as CachedPair};
+use crate::password::verified::{Flight, Pair as CachedPair, Tag};
 use crate::profile::{Pair, Visit};
 use crate::throttle::Account;
 use std::borrow::Cow;
@@ -48,7 +48,8 @@ impl Asked<'_> {
             user: &name,
             password,
         };
-        if let Some((user, seq)) = self.remembered(&cached)? {
+        let tag = engine.verified.tag(&cached).ok_or(Reason::NotAttached)?;
+        if let Some((user, seq)) = self.remembered(&tag)? {
             self.note(|| "the pair verified before and is remembered".to_owned());
             (subject.user, subject.seq) = (Some(user), seq);
             return Ok(());
@@ -56,29 +57,45 @@ impl Asked<'_> {
         if self.fast {
             return Err(Stop::Wait(WaitClass::Hash));
         }
-        let deadline = Duration::from_secs(u64::from(engine.hash_wait));
-        let flight = engine.verified.flight(&cached, deadline);
-        if matches!(flight, Flight::Landed)
-            && let Some((user, seq)) = self.remembered(&cached)?
-        {
-            (subject.user, subject.seq) = (Some(user), seq);
-            return Ok(());
-        }
-        let verified = self.verify(&name, password)?;
-        if !verified.one_time {
-            let user = &verified.user;
-            engine.verified.remember(&cached, &user.id, user.generation, verified.seq, self.now);
-        }
-        drop(flight);
-        (subject.user, subject.seq) = (Some(verified.user), verified.seq);
+        let (user, seq) = self.verify_once(&tag, &name, password)?;
+        (subject.user, subject.seq) = (Some(user), seq);
         Ok(())
     }
 
+    /// Verifies a pair of which many equal requests may come at once: one of them hashes, the others get its word.
+    fn verify_once(&self, tag: &Tag, name: &str, password: &[u8]) -> Result<(Arc<User>, u64), Stop> {
+        let cache = &self.engine.verified;
+        let lead = match cache.fly(tag, self.hash_wait())? {
+            Flight::Lead(lead) => lead,
+            Flight::Refused(reason) => return Err(reason.into()),
+            Flight::Remembered => return self.remembered(tag)?.ok_or(Stop::Refuse(Reason::Busy)),
+        };
+        match self.verify(name, password) {
+            Ok(verified) => {
+                if !verified.one_time {
+                    let user = &verified.user;
+                    cache.remember(tag, &user.id, user.generation, verified.seq, self.now);
+                    lead.remembered();
+                }
+                Ok((verified.user, verified.seq))
+            }
+            Err(Stop::Refuse(reason)) if reason != Reason::Throttled => {
+                lead.refused(reason);
+                Err(reason.into())
+            }
+            Err(stop) => Err(stop),
+        }
+    }
+
+    fn hash_wait(&self) -> Duration {
+        Duration::from_secs(u64::from(self.engine.hash_wait))
+    }
+
     /// A pair from the cache, still good: user not disabled, password unchanged, nothing revoked since.
-    fn remembered(&self, pair: &CachedPair<'_>) -> Result<Option<(Arc<User>, u64)>, Stop> {
+    fn remembered(&self, tag: &Tag) -> Result<Option<(Arc<User>, u64)>, Stop> {
         let engine = self.engine;
-        let Some(hit) = engine.verified.check(pair, self.now) else { return Ok(None) };
-        let user = match engine.directory.resident_by_id(hit.principal()) {
+        let Some(hit) = engine.verified.check(tag, self.now) else { return Ok(None) };
+        let user = match engine.directory.resident_by_id(&hit.principal) {
             Resident::User(user) => user,
             Resident::None | Resident::Ask => return Ok(None),
         };
@@ -95,8 +112,8 @@ impl Asked<'_> {
         if name.len() > MAX_NAME || name.chars().any(char::is_control) {
             return Err(Reason::Malformed.into());
         }
-        let too_long = password.len() > engine.max_password
-            || (password.len() > 72 && engine.directory.refuses_over_72());
+        let too_long =
+            password.len() > engine.max_password || (password.len() > 72 && engine.directory.refuses_over_72());
         if too_long {
             return Err(Reason::PasswordTooLong.into());
         }
@@ -122,8 +139,7 @@ impl Asked<'_> {
     /// Look-up and hash, within a permit.
     fn hash(&self, name: &str, password: &[u8]) -> Result<(Arc<User>, bool), Reason> {
         let engine = self.engine;
-        let wait = Duration::from_secs(u64::from(engine.hash_wait));
-        let _permit = engine.permits.acquire(wait)?;
+        let _permit = engine.permits.acquire(self.hash_wait())?;
         let fold = self.site.profile.lenient().user_case;
         let user = engine.directory.by_name(name, fold).map_err(|_| Reason::DirectoryUnavailable)?;
         let Some(user) = user else {
@@ -181,7 +197,7 @@ impl Asked<'_> {
     /// A one-time password opens once. Where it cannot be used up, it opens nothing.
     fn use_up(&self, user: Arc<User>) -> Result<Arc<User>, Reason> {
         let Some(once) = user.one_time.as_deref() else { return Err(Reason::WrongPassword) };
-        match self.engine.directory.use_one_time(&user.id, once) {
+        match self.engine.directory.spend_one_time(&user.id, once) {
             Ok(true) => {
                 let mut changed = (*user).clone();
                 changed.one_time = None;

@@ -65,13 +65,7 @@ impl Asked<'_> {
         Ok(())
     }
 
-    fn try_offer(
-        &self,
-        visit: &Visit<'_>,
-        proof: &Proof,
-        offer: Offer<'_>,
-        subject: &mut Subject,
-    ) -> Result<(), Stop> {
+    fn try_offer(&self, visit: &Visit<'_>, proof: &Proof, offer: Offer<'_>, subject: &mut Subject) -> Result<(), Stop> {
         match offer {
             Offer::Session(candidates) => self.check_session(visit.endpoint().realm(), &candidates, subject),
             Offer::Token(token) => self.check_token(&token, subject),
@@ -89,12 +83,7 @@ impl Asked<'_> {
     }
 
     /// A session id, or up to four of them (cookies of one name): the valid ones must be one principal's.
-    pub fn check_session(
-        &self,
-        realm: &str,
-        candidates: &Candidates<'_>,
-        subject: &mut Subject,
-    ) -> Result<(), Stop> {
+    pub fn check_session(&self, realm: &str, candidates: &Candidates<'_>, subject: &mut Subject) -> Result<(), Stop> {
         let mut worst = Reason::SessionUnknown;
         let mut found: Option<LiveSession> = None;
         for id in candidates.iter() {
@@ -209,10 +198,8 @@ impl Asked<'_> {
         let seq = self.engine.store.seq().map_err(|_| Reason::StoreUnavailable)?;
         let found = self.engine.directory.by_api_key(key).map_err(|_| Reason::DirectoryUnavailable)?;
         let Some((user, place)) = found else { return Err(Reason::WrongKey.into()) };
-        let good = user
-            .api_keys
-            .get(place)
-            .is_some_and(|k| !k.disabled && k.expires.is_none_or(|end| self.now.unix() < end));
+        let good =
+            user.api_keys.get(place).is_some_and(|k| !k.disabled && k.expires.is_none_or(|end| self.now.unix() < end));
         if !good || user.disabled || user.pending {
             return Err(Reason::WrongKey.into());
         }

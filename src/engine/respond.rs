@@ -4,14 +4,16 @@
 //! once and audited once.
 
 use crate::base::{Reason, encoding, random, secret};
-use crate::expiry::Life;
+use crate::directory::Tenant;
 use crate::engine::audit::{Event, EventKind};
 use crate::engine::decide::{Asked, Stop};
 use crate::engine::decision::{Decision, Outcome};
 use crate::engine::subject::Subject;
+use crate::expiry::Life;
+use crate::profile::{Action, Facts, Read, Rendered, SessionFacts, SessionRow, TenantFacts, Visit, Word};
 use crate::session::Reference;
 use crate::store::Answer;
-use crate::profile::{Action, Facts, Read, Rendered, SessionFacts, SessionRow, TenantFacts, Visit, Word};
+use std::sync::Arc;
 
 /// What an action made, for the answer that hands it out.
 #[derive(Default, Clone, Copy)]
@@ -103,7 +105,9 @@ impl Asked<'_> {
             self.marks.reference.set(encoding::hex_array(&bytes));
         }
         let reference = self.marks.reference.get();
-        let tenants = if needs.tenants { self.tenants(subject)? } else { Vec::new() };
+        let tenants = if needs.tenants { self.tenants(subject, needs.tenant_tokens)? } else { Vec::new() };
+        let tenants: Vec<_> =
+            tenants.iter().map(|(t, token)| TenantFacts { tenant: t, token: token.as_deref() }).collect();
         let sessions = if needs.sessions { self.sessions()? } else { Vec::new() };
         let target_alive = if needs.target { Some(self.target_alive(visit)?) } else { None };
         let user = visit.read(Read::User).ok().flatten();
@@ -137,14 +141,14 @@ impl Asked<'_> {
         Some(SessionFacts { id: made.session_id, idle_left, absolute_left })
     }
 
-    /// The tenants of the user, each with a token for it.
-    fn tenants(&self, subject: &Subject) -> Result<Vec<TenantFacts>, Stop> {
+    /// The tenants of the user, each with a token for it where the answer shows one.
+    fn tenants(&self, subject: &Subject, tokens: bool) -> Result<Vec<(Arc<Tenant>, Option<String>)>, Stop> {
         let Some(user) = &subject.user else { return Ok(Vec::new()) };
         let known = user.tenants.iter().filter_map(|id| self.engine.directory.tenant_by_id(id));
         known
             .map(|tenant| {
-                let token = self.token_for(subject, Some(&tenant), None, None)?;
-                Ok(TenantFacts { tenant, token })
+                let token = if tokens { Some(self.token_for(subject, Some(&tenant), None, None)?) } else { None };
+                Ok((tenant, token))
             })
             .collect()
     }
@@ -229,24 +233,15 @@ impl Asked<'_> {
         if let Some(session) = &subject.session {
             out.push_inward(names.session.as_bytes(), out.session_ref);
             for (name, value) in session.record.extra() {
-                let value = out.write(&[value.as_bytes()]);
-                self.push_extra(name, value, out);
+                out.push_extra(name, value);
             }
         }
         if visit.has_extra() {
             for (name, value) in visit.extra()? {
-                let value = out.write(&[value.as_bytes()]);
-                self.push_extra(name, value, out);
+                out.push_extra(name, &value);
             }
         }
         Ok(())
-    }
-
-    fn push_extra(&self, name: &str, value: crate::engine::decision::Span, out: &mut Decision) {
-        let place = self.site.extra_headers.iter().find(|(n, _)| n == name);
-        if let Some((_, header)) = place {
-            out.push_inward(header.as_bytes(), value);
-        }
     }
 
     /// Whether the proof that won is one that starts a session.

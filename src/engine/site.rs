@@ -7,8 +7,8 @@ use crate::engine::build::{TOKEN_PURPOSE, token_binding};
 use crate::engine::decide::{Asked, Marks};
 use crate::engine::prove::companion_digest;
 use crate::engine::{Decision, Engine};
-use crate::parse::Request;
-use crate::profile::Profile;
+use crate::parse::{Request, header};
+use crate::profile::{Profile, ProofKind, TenantSpelling};
 use crate::session::id as session_id;
 use crate::session::id::AlphabetSet;
 use crate::session::{NewSession, Record};
@@ -31,10 +31,8 @@ pub struct Site {
     pub(crate) token_lifetime: u32,
     /// The name of the companion cookie, where cookies are `Secure` and the profile's own name is not `__Host-`.
     pub(crate) companion: Option<String>,
-    /// Headers that carry a credential of this profile, lower case.
-    pub(crate) credential_headers: Vec<String>,
-    /// Name of an extra value and the header that carries it inward.
-    pub(crate) extra_headers: Vec<(String, String)>,
+    /// Canonical names of headers that go no further than this site: identity, extra values, spent proof.
+    pub(crate) strip: Vec<String>,
     /// The characters of session ids.
     pub(crate) alphabet: AlphabetSet,
     gates: Vec<(String, Secret)>,
@@ -66,8 +64,7 @@ impl Site {
             absolute,
             token_lifetime: lifetime,
             companion,
-            credential_headers: profile.credential_headers(),
-            extra_headers: profile.extra_names().into_iter().map(|n| (n.clone(), extra_header(&n))).collect(),
+            strip: strip(&engine, &profile),
             alphabet: AlphabetSet::of(profile.session().map_or(b"".as_slice(), |f| &f.alphabet)),
             gates,
             profile,
@@ -107,7 +104,16 @@ impl Site {
         }
         let engine = &*self.engine;
         let client = engine.proxies.client(request);
-        let asked = Asked { site: self, engine, request, client, now: engine.clock.now(), fast, steps, marks: Marks::default() };
+        let asked = Asked {
+            site: self,
+            engine,
+            request,
+            client,
+            now: engine.clock.now(),
+            fast,
+            steps,
+            marks: Marks::default(),
+        };
         let mut room = out.take_room();
         asked.run(&mut room, out);
         out.put_room(room);
@@ -147,7 +153,10 @@ impl Site {
     }
 
     pub(crate) fn tenant_form(&self) -> TenantForm {
-        self.profile.tenant().map_or(TenantForm::Name, |t| t.form)
+        match self.profile.tenant().map(|t| t.spelling) {
+            Some(TenantSpelling::Guid) => TenantForm::Guid,
+            Some(TenantSpelling::Name) | None => TenantForm::Name,
+        }
     }
 
     /// The record of a new session of `user`.
@@ -171,21 +180,16 @@ impl Site {
     }
 }
 
-/// `computer` goes inward as `X-Extra-Computer`.
-fn extra_header(name: &str) -> String {
-    let mut header = String::from("X-Extra-");
-    let mut upper = true;
-    for letter in name.chars() {
-        header.push(if letter == '_' {
-            '-'
-        } else if upper {
-            letter.to_ascii_uppercase()
-        } else {
-            letter
-        });
-        upper = letter == '_';
-    }
-    header
+/// Identity headers, the extra values of the profile, and the headers that its proofs sit in.
+fn strip(engine: &Engine, profile: &Profile) -> Vec<String> {
+    let spent = profile.spent();
+    let extra = profile.extra_names().map(|name| header::canonical(format!("x-extra-{name}").as_bytes()));
+    let headers = spent.headers.iter().map(|name| header::canonical(name.as_bytes()));
+    let authorization = spent.authorization.then(|| "authorization".to_owned());
+    let mut all: Vec<String> = engine.strip.iter().cloned().chain(extra).chain(headers).chain(authorization).collect();
+    all.sort();
+    all.dedup();
+    all
 }
 
 fn gates(engine: &Engine, profile: &Profile) -> Result<Vec<(String, Secret)>> {
@@ -193,8 +197,7 @@ fn gates(engine: &Engine, profile: &Profile) -> Result<Vec<(String, Secret)>> {
     configured
         .iter()
         .map(|(name, secret)| {
-            let known = profile.gate_names();
-            if !known.contains(&name.as_str()) {
+            if !profile.proofs().any(|p| p.kind() == ProofKind::Gate && p.name() == name) {
                 return Err(Error::invalid(format!("gates.{}: the profile has no gate `{name}`", profile.name())));
             }
             if secret.expose().len() < 16 {
