@@ -138,7 +138,10 @@ fn invariant_9_parallel_guesses_run_the_limit_of_hashes_and_the_owner_still_gets
 fn fifty_equal_pairs_at_once_are_hashed_once_and_remembered() {
     let house = House::new();
     let site = house.site("mfiles");
-    let request = ask("GET", "/REST/views").header("X-Username", "AlexK").header("X-Password", "My Password").header("X-Vault", VAULT);
+    let request = ask("GET", "/REST/views")
+        .header("X-Username", "AlexK")
+        .header("X-Password", "My Password")
+        .header("X-Vault", VAULT);
     std::thread::scope(|scope| {
         for _ in 0..50 {
             scope.spawn(|| assert!(house.ask(&site, &request).allowed()));
@@ -277,10 +280,8 @@ fn the_cap_per_principal_puts_out_the_oldest_and_says_so() {
             house.login(&site, "joe.bloggs@test.com", "pa55w0rd").cookie("JSESSIONID").unwrap()
         })
         .collect();
-    let lives: Vec<_> = ids
-        .iter()
-        .map(|id| house.ask(&site, &ask("GET", "/api/folders").cookie("JSESSIONID", id)).allowed())
-        .collect();
+    let lives: Vec<_> =
+        ids.iter().map(|id| house.ask(&site, &ask("GET", "/api/folders").cookie("JSESSIONID", id)).allowed()).collect();
     assert_eq!(lives, [false, true, true]);
     assert!(house.told().iter().any(|t| t.kind == EventKind::Eviction));
 }
@@ -303,7 +304,8 @@ fn invariant_15_two_engines_of_one_keyring_know_each_others_tokens_and_a_swap_re
         engine
     };
     let (one, two) = (build(), build());
-    let (here, there) = (one.site(Some("mfiles"), None, false).unwrap(), two.site(Some("mfiles"), None, false).unwrap());
+    let (here, there) =
+        (one.site(Some("mfiles"), None, false).unwrap(), two.site(Some("mfiles"), None, false).unwrap());
     let body = format!(r#"{{"Username":"AlexK","Password":"My Password","VaultGuid":"{VAULT}"}}"#);
     let made = house.ask(&here, &ask("POST", "/REST/server/authenticationtokens").json(&body));
     let token = made.json()["Value"].as_str().unwrap().to_owned();

@@ -108,7 +108,7 @@ impl Asked<'_> {
 
     /// Other live sessions under cookies of the same name end with it: the browser is told to drop that name.
     fn revoke_namesakes(&self, visit: &Visit<'_>, first: &crate::crypto::digest::Digest) -> Result<(), Stop> {
-        for proof in visit.endpoint().proofs().iter().filter(|p| p.kind() == ProofKind::Session) {
+        for proof in visit.endpoint().proofs().filter(|p| p.kind() == ProofKind::Session) {
             let Ok(Some(Offer::Session(candidates))) = visit.offers(proof) else { continue };
             for id in candidates.iter() {
                 if let Ok(session) = self.live_session(visit.endpoint().realm(), id)
@@ -147,7 +147,7 @@ impl Asked<'_> {
             Ok(()) => self.mint(visit, subject, expires, out),
             Err(Stop::Refuse(reason)) if self.site.decoys() && is_wrong(reason) => {
                 *subject = Subject::default();
-                let token = self.engine.sealer.decoy(&self.site.token, self.now).map_err(made)?;
+                let token = self.engine.sealer.decoy(&self.site.token).map_err(made)?;
                 let made = Made { session_id: None, token: Some(&token) };
                 self.finish(visit, Word::Ok, reason, EventKind::Deny, subject, &made, out)
             }
@@ -237,7 +237,7 @@ impl Asked<'_> {
 
     /// A session that comes with a log-in: looked at, never adopted.
     fn prove_session(&self, visit: &Visit<'_>, before: &mut Subject) -> Result<(), Stop> {
-        for proof in visit.endpoint().proofs().iter().filter(|p| p.kind() == ProofKind::Session) {
+        for proof in visit.endpoint().proofs().filter(|p| p.kind() == ProofKind::Session) {
             if let Some(Offer::Session(candidates)) = visit.offers(proof)? {
                 return self.check_session(visit.endpoint().realm(), &candidates, before);
             }
@@ -274,6 +274,9 @@ fn is_wrong(reason: Reason) -> bool {
     )
 }
 
+/// The characters of a companion cookie: 22 of them are 131 bits.
+const COMPANION_ALPHABET: &[u8] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789";
+
 /// What a new session is made of.
 pub(crate) struct NewSession {
     pub id: String,
@@ -290,7 +293,7 @@ impl crate::engine::Site {
         let id = session_id::make(&form.alphabet, form.length).map_err(made)?;
         let key = self.session_key(visit.endpoint().realm(), id.as_bytes());
         let companion = match &self.companion {
-            Some(_) => Some(random::text(session_id::COMPANION_ALPHABET, 22).map_err(made)?),
+            Some(_) => Some(random::text(COMPANION_ALPHABET, 22).map_err(made)?),
             None => None,
         };
         let record =

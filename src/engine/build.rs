@@ -1,26 +1,30 @@
 //! Building an engine and its sites from a configuration: everything is checked here, nothing is opened for writing.
 
 use crate::base::Secret;
-use crate::base::{Clock, Error, Result};
-use crate::crypto::guard::WipedKey;
+use crate::base::document;
+use crate::base::{Clock, Error, Now, Result};
 use crate::crypto::keyring::Keyring;
-use crate::directory::{self, Directory};
+use crate::directory::{Directory, Host, Htpasswd, UsersFile};
 use crate::engine::client::Proxies;
 use crate::engine::config::{Config, EPHEMERAL, HeadersSection, SessionSection, Tree};
 use crate::engine::csrf::CrossSite;
 use crate::engine::metrics::Metrics;
+use crate::engine::process::ProcessPage;
 use crate::engine::{Engine, Site};
 use crate::parse::header;
 use crate::password::permits::Permits;
-use crate::password::verified::Verified;
+use crate::password::verified::Cache;
 use crate::password::{self, Format, Hasher};
 use crate::profile::{self, Overrides, Profile};
-use crate::store::{Memory, Store};
+use crate::store::{Memory, Store, memory};
 use crate::throttle::{self, Throttle};
 use crate::token::{Binding, Sealer};
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
+
+/// Users of a host's own directory that are kept at hand.
+const HOST_USERS: usize = 4096;
 
 /// Pairs that the verified-credential cache holds.
 const REMEMBERED_PAIRS: usize = 4096;
@@ -74,20 +78,20 @@ pub(crate) fn engine(config: Config) -> Result<Engine> {
     let policy = password_policy(&tree).map_err(in_file)?;
     let max_password = policy.max_password;
     let site_key = |label: &str| keyring.site_key(label);
+    let dummy = site_key("janua/1 dummy");
     let directory: Box<dyn Directory> = match (host, &tree.directory.users, &tree.directory.htpasswd) {
-        (Some(host), None, None) => Box::new(directory::Host::new(host, clock.clone(), site_key("janua/1 dummy"))),
-        (None, Some(path), None) => {
-            Box::new(directory::Users::load(&config_path(path), site_key("janua/1 dummy"), &policy)?)
+        (Some(host), None, None) => {
+            Box::new(Host::new(host, Vec::new(), &policy, dummy, clock.clone(), HOST_USERS).map_err(in_file)?)
         }
-        (None, None, Some(path)) => {
-            Box::new(directory::Htpasswd::load(&config_path(path), site_key("janua/1 dummy"), &policy)?)
-        }
+        (None, Some(path), None) => Box::new(UsersFile::open(&config_path(path), policy.clone(), dummy)?),
+        (None, None, Some(path)) => Box::new(Htpasswd::open(&config_path(path), policy.clone(), dummy)?),
         (None, None, None) => {
             return Err(in_file(Error::invalid("no directory: set directory.users or directory.htpasswd")));
         }
         _ => return Err(in_file(Error::invalid("two directories: keep one of users, htpasswd and the host's own"))),
     };
-    let store = store(&tree).map_err(in_file)?;
+    let page = Arc::new(ProcessPage::new());
+    let store = store(&tree, clock.now()).map_err(in_file)?;
     let throttle_settings =
         throttle::Settings { failures: tree.throttle.failures, max_delay: tree.throttle.max_delay.0 };
     let engine = &tree.engine;
@@ -106,14 +110,14 @@ pub(crate) fn engine(config: Config) -> Result<Engine> {
         strip: strip_list(&tree.headers).map_err(in_file)?,
         store,
         directory,
-        hasher: Hasher::new(policy),
+        hasher: Hasher::new(policy)?,
         permits: Permits::new(tree.password.places.max(1) as usize),
         throttle: Throttle::new(throttle_settings, site_key("janua/1 throttle")),
-        verified: Verified::new(REMEMBERED_PAIRS),
+        verified: Cache::new(REMEMBERED_PAIRS, page.clone()),
         names: site_key("janua/1 names"),
         audit,
         metrics: Metrics::new(),
-        process: WipedKey::new(),
+        process: page,
         defaults: Defaults {
             profile: engine.profile.clone(),
             prefix: engine.prefix.clone(),
@@ -159,24 +163,26 @@ fn body_limit(limit: u32) -> Result<usize> {
 
 fn password_policy(tree: &Tree) -> Result<password::Policy> {
     let weak = tree.directory.weak.iter().map(|name| {
-        Format::from_name(name).filter(|f| f.is_weak()).ok_or_else(|| {
+        Format::named(name).filter(|f| f.is_weak()).ok_or_else(|| {
             Error::invalid(format!("directory.weak: `{name}` is no weak format; known are apr1, sha1, ssha, des, md5"))
         })
     });
-    let policy = password::Policy {
+    Ok(password::Policy {
         argon2_memory_kib: tree.password.memory_kib,
         argon2_passes: tree.password.passes,
         argon2_lanes: tree.password.lanes,
         weak: weak.collect::<Result<Vec<_>>>()?,
         ..password::Policy::default()
-    };
-    policy.check()?;
-    Ok(policy)
+    })
 }
 
-fn store(tree: &Tree) -> Result<Box<dyn Store>> {
+fn store(tree: &Tree, now: Now) -> Result<Box<dyn Store>> {
     match tree.store.kind.as_str() {
-        "memory" => Ok(Box::new(Memory::new(LONGEST_LIFE))),
+        "memory" => {
+            // Tokens outlive the process that made them and are good in others of the same keyring.
+            let settings = memory::Settings { longest_secs: LONGEST_LIFE, older: memory::Older::Accepted };
+            Ok(Box::new(Memory::new(settings, now)?))
+        }
         kind @ ("shared" | "redis" | "host") => {
             Err(Error::invalid(format!("store.kind = \"{kind}\" is not in this build; \"memory\" is")))
         }
@@ -225,13 +231,25 @@ fn compile(engine: &Engine, name: &str) -> Result<Profile> {
         None => {
             return Err(Error::invalid(format!(
                 "no profile `{name}`: built in are {}; a file's path ends in .toml",
-                profile::BUILTINS.join(", ")
+                profile::BUILTINS.map(|(name, _)| name).join(", ")
             )));
         }
     };
-    let own_name = profile::name_of(&file, &text)?;
-    let overrides = Overrides::new(engine.defaults.settings.get(&own_name).cloned().unwrap_or_default());
+    let mut overrides = Overrides::none();
+    let own_name = profile_name(&file, &text)?;
+    for (setting, value) in engine.defaults.settings.get(&own_name).into_iter().flatten() {
+        overrides.set(setting, value.clone());
+    }
     Profile::compile(&file, &text, &overrides)
+}
+
+/// The name that a profile file gives itself: settings and gates are found under it.
+fn profile_name(file: &str, text: &str) -> Result<String> {
+    #[derive(serde::Deserialize)]
+    struct Named {
+        name: String,
+    }
+    document::read::<Named>(file, text).map(|named| named.name)
 }
 
 /// The token purpose of what profiles hand out.

@@ -4,7 +4,6 @@
 //! checks everything, opens no store and starts nothing; each process attaches before it decides.
 
 use crate::base::{Clock, Error, Reason, Result, Status};
-use crate::crypto::guard::WipedKey;
 use crate::crypto::mac::MacKey;
 use crate::directory::Directory;
 use crate::engine::audit::{Audit, Event, EventKind};
@@ -12,10 +11,11 @@ use crate::engine::client::Proxies;
 use crate::engine::config::HeadersSection;
 use crate::engine::csrf::CrossSite;
 use crate::engine::metrics::Metrics;
+use crate::engine::process::ProcessPage;
 use crate::engine::{Config, Site, build};
 use crate::password::Hasher;
 use crate::password::permits::Permits;
-use crate::password::verified::Verified;
+use crate::password::verified::Cache;
 use crate::store::{Revocation, Store};
 use crate::throttle::Throttle;
 use crate::token::Sealer;
@@ -43,7 +43,7 @@ pub struct Engine {
     pub(crate) hasher: Hasher,
     pub(crate) permits: Permits,
     pub(crate) throttle: Throttle,
-    pub(crate) verified: Verified,
+    pub(crate) verified: Cache,
     /// For digests of names in audit events.
     pub(crate) names: MacKey,
     pub(crate) audit: Option<Box<dyn Audit>>,
@@ -51,7 +51,7 @@ pub struct Engine {
     /// What sites are made from.
     pub(crate) defaults: build::Defaults,
     /// Drawn at attach and gone in a fork: being there is being attached.
-    pub(crate) process: WipedKey,
+    pub(crate) process: Arc<ProcessPage>,
 }
 
 impl Engine {
@@ -81,14 +81,13 @@ impl Engine {
             return Ok(());
         }
         self.store.attach()?;
-        let key = self.process.fill()?;
-        self.verified.rekey(MacKey::new(&key[..]));
-        Ok(())
+        // Draws the page's key anew, after dropping what was remembered under the old one.
+        self.verified.reset_if_forked()
     }
 
     /// Whether this process has attached.
     pub fn is_attached(&self) -> bool {
-        self.process.get().is_some()
+        self.process.is_attached()
     }
 
     pub(crate) fn attached(&self) -> Result<()> {

@@ -17,6 +17,7 @@ mod login;
 mod metrics;
 mod policy;
 pub mod primitives;
+mod process;
 mod prove;
 mod respond;
 pub mod site;

@@ -17,7 +17,7 @@ use std::sync::Arc;
 impl Asked<'_> {
     /// Gates prove nobody; each that has a secret must be right on every request that lists it.
     pub fn gates(&self, visit: &Visit<'_>) -> Result<(), Stop> {
-        for proof in visit.endpoint().proofs().iter().filter(|p| p.kind() == ProofKind::Gate) {
+        for proof in visit.endpoint().proofs().filter(|p| p.kind() == ProofKind::Gate) {
             let Some(expected) = self.site.gate(proof.name()) else { continue };
             let offered = visit.offers(proof)?;
             let right = matches!(&offered, Some(Offer::Gate(value)) if secret::equal(value, expected.expose()));
@@ -33,7 +33,7 @@ impl Asked<'_> {
     /// nothing that counts.
     pub fn prove(&self, visit: &Visit<'_>, subject: &mut Subject) -> Result<(), Stop> {
         let endpoint = visit.endpoint();
-        let proofs = || endpoint.proofs().iter().filter(|p| p.kind() != ProofKind::Gate);
+        let proofs = || endpoint.proofs().filter(|p| p.kind() != ProofKind::Gate);
         if endpoint.several() == Several::Refuse {
             let mut offered = 0;
             for proof in proofs() {

@@ -246,7 +246,7 @@ impl Asked<'_> {
 
     /// Whether the proof that won is one that starts a session.
     fn keeps(&self, visit: &Visit<'_>, subject: &Subject) -> bool {
-        visit.endpoint().proofs().iter().any(|p| Some(p.kind()) == subject.by && p.keep())
+        visit.endpoint().proofs().any(|p| Some(p.kind()) == subject.by && p.keep())
     }
 
     fn keep(&self, visit: &Visit<'_>, subject: &mut Subject, out: &mut Decision) -> Result<(), Stop> {
