@@ -8,7 +8,7 @@ use ring::{hkdf, hmac};
 use std::fmt;
 
 /// A key for HMAC-SHA-256. `Debug` shows nothing of it. Cheap to clone; may be used by several threads at once.
-#[derive(Clone, Clone)]
+#[derive(Clone)]
 pub struct MacKey(hmac::Key);
 
 impl MacKey {
