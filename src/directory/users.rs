@@ -76,16 +76,17 @@ impl UsersFile {
         Arc::clone(&self.index.read())
     }
 
-    fn read_again(&self, always: bool) -> Result<bool> {
+    fn read_again(&self, always: bool) -> Result<Vec<String>> {
         let mut read = self.read.lock();
         if !always && file::look(&self.path)? == *read {
-            return Ok(false);
+            return Ok(Vec::new());
         }
         let (index, stamp) = load(&self.path, &self.policy)?;
+        let ended = self.index().ended_by(&index);
         *self.index.write() = Arc::new(index);
         *read = stamp;
         self.told.store(false, Ordering::Relaxed);
-        Ok(true)
+        Ok(ended)
     }
 
     /// The one door by which a login writes: `change` sees the user as the file has him now, under the lock, and says
@@ -153,6 +154,10 @@ impl Directory for UsersFile {
         self.index.read().tenants().find(text, form)
     }
 
+    fn tenant_by_id(&self, id: &str) -> Option<Arc<Tenant>> {
+        self.index.read().tenants().by_id(id)
+    }
+
     fn tenants(&self) -> Vec<Arc<Tenant>> {
         self.index.read().tenants().all()
     }
@@ -203,7 +208,7 @@ impl Directory for UsersFile {
         })
     }
 
-    fn reload(&self) -> Result<bool> {
+    fn reload(&self) -> Result<Vec<String>> {
         self.read_again(false)
     }
 }

@@ -93,7 +93,7 @@ pub(crate) fn engine(config: Config) -> Result<Engine> {
     let page = Arc::new(ProcessPage::new());
     let store = store(&tree, clock.now()).map_err(in_file)?;
     let throttle_settings =
-        throttle::Settings { failures: tree.throttle.failures, max_delay: tree.throttle.max_delay.0 };
+        throttle::Settings { alarm_per_minute: tree.throttle.alarm_per_minute, ..throttle::Settings::default() };
     let engine = &tree.engine;
     let gates = tree.gates.iter().map(|(profile, gates)| {
         let secrets = gates.iter().map(|(name, value)| (name.clone(), Secret::from(value.as_bytes()))).collect();

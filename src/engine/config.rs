@@ -93,7 +93,7 @@ impl Config {
 
     /// The host's own directory of users instead of a file.
     pub fn set_directory(&mut self, directory: Box<dyn HostDirectory>) {
-        self.directory = Some(directory);
+        throttle::Settings { alarm_per_minute: tree.throttle.alarm_per_minute, ..throttle::Settings::default() };
     }
 
     /// Where audit events go.
@@ -283,13 +283,13 @@ impl Default for PasswordSection {
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub(crate) struct ThrottleSection {
-    pub failures: u32,
-    pub max_delay: Seconds,
+    /// Failures of all accounts within a minute that are an alarm.
+    pub alarm_per_minute: u32,
 }
 
 impl Default for ThrottleSection {
     fn default() -> ThrottleSection {
-        ThrottleSection { failures: 5, max_delay: Seconds(60) }
+        ThrottleSection { alarm_per_minute: 120 }
     }
 }
 

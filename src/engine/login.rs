@@ -5,7 +5,7 @@
 //! comes through [`Asked::verify`], so that there is one count of failures over all of them.
 
 use crate::base::{Reason, Status, encoding};
-use crate::directory::{Resident, User};
+use crate::directory::{self, Resident, User};
 use crate::engine::decide::{Asked, Stop};
 use crate::engine::decision::WaitClass;
 use crate::engine::subject::Subject;
@@ -33,7 +33,8 @@ impl Asked<'_> {
     pub fn check_pair(&self, visit: &Visit<'_>, pair: &Pair<'_>, subject: &mut Subject) -> Result<(), Stop> {
         let name = self.canonical(&pair.user, pair.domain.as_deref());
         let password = &*pair.password;
-        let account = self.account(&name);
+        let folded = directory::fold(&name);
+        let account = self.account(&folded);
         let engine = self.engine;
         if engine.throttle.delayed(&account, self.now) && !engine.throttle.is_known(&account, self.now) {
             self.note(|| "too many failures: refused without looking at the password".to_owned());
@@ -118,13 +119,14 @@ impl Asked<'_> {
             return Err(Reason::PasswordTooLong.into());
         }
         let seq = engine.store.seq().map_err(|_| Reason::StoreUnavailable)?;
-        let account = self.account(name);
+        let folded = directory::fold(name);
+        let account = self.account(&folded);
         let known = engine.throttle.is_known(&account, self.now);
         let ticket = engine.throttle.admit(&account, self.now, known).inspect_err(|_| self.mark_name(name))?;
         let outcome = self.hash(name, password);
         match &outcome {
             Ok(_) => engine.throttle.success(ticket, self.now),
-            Err(reason) if reason.is_unavailable() => engine.throttle.abandon(ticket, self.now),
+            Err(reason) if reason.is_unavailable() => engine.throttle.abandon(ticket),
             Err(_) => engine.throttle.failure(ticket, self.now),
         }
         let (user, one_time) = outcome.map_err(|reason| {
@@ -215,8 +217,10 @@ impl Asked<'_> {
             Some(domain) => Cow::Owned(format!("{domain}\\{user}")),
             None => Cow::Borrowed(user),
         };
-        if self.site.profile.lenient().user_case && name.chars().any(char::is_uppercase) {
-            name = Cow::Owned(name.to_lowercase());
+        if self.site.profile.lenient().user_case
+            && let Cow::Owned(folded) = directory::fold(&name)
+        {
+            name = Cow::Owned(folded);
         }
         name
     }

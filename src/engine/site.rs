@@ -183,7 +183,7 @@ impl Site {
 /// Identity headers, the extra values of the profile, and the headers that its proofs sit in.
 fn strip(engine: &Engine, profile: &Profile) -> Vec<String> {
     let spent = profile.spent();
-    let extra = profile.extra_names().map(|name| header::canonical(format!("x-extra-{name}").as_bytes()));
+    let extra = profile.extra_names().into_iter().map(|name| header::canonical(format!("x-extra-{name}").as_bytes()));
     let headers = spent.headers.iter().map(|name| header::canonical(name.as_bytes()));
     let authorization = spent.authorization.then(|| "authorization".to_owned());
     let mut all: Vec<String> = engine.strip.iter().cloned().chain(extra).chain(headers).chain(authorization).collect();

@@ -133,6 +133,15 @@ impl Profile {
         &self.endpoints
     }
 
+    /// Names of the extra values that endpoints keep, each once.
+    pub fn extra_names(&self) -> Vec<&str> {
+        let mut names: Vec<&str> =
+            self.endpoints.iter().flat_map(|e| e.extra.iter().map(|(name, _)| name.as_ref())).collect();
+        names.sort_unstable();
+        names.dedup();
+        names
+    }
+
     /// Where spent proof sits.
     pub const fn spent(&self) -> &Spent {
         &self.spent
