@@ -1,7 +1,7 @@
 //! Paths that someone else could read in another way than the host routed them.
 //!
-//! Called through `path` by `engine`, where no proof is needed. Knows of every trick by which a proxy and a server
-//! were made to disagree; it judges the raw path alone and never tries to guess which reading was meant.
+//! Called through `path` by `engine`, where no proof is needed. Knows the spellings by which a proxy and a server
+//! have been made to disagree; it judges the raw path alone and never tries to guess which reading was meant.
 
 use super::{decoding, escape, well_formed};
 
