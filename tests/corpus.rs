@@ -6,7 +6,9 @@ use std::path::{Path, PathBuf};
 #[path = "../fuzz/bodies/mod.rs"]
 mod bodies;
 
-const TARGETS: [(&str, fn(&[u8])); 7] = [
+type Body = fn(&[u8]);
+
+const TARGETS: [(&str, Body); 7] = [
     ("authorization", bodies::authorization::run),
     ("cookie", bodies::cookie::run),
     ("form", bodies::form::run),
