@@ -147,7 +147,8 @@ impl Directory for Htpasswd {
             return Ok(false);
         }
         let (index, fresh) = load(&self.path, &self.policy)?;
-        *self.index.write() = Arc::new(index);
+        let old = std::mem::replace(&mut *self.index.write(), Arc::new(index));
+        drop(old); // Outside the lock, as in the users file.
         *read = fresh;
         Ok(true)
     }

@@ -82,7 +82,8 @@ impl UsersFile {
             return Ok(false);
         }
         let (index, stamp) = load(&self.path, &self.policy)?;
-        *self.index.write() = Arc::new(index);
+        let old = std::mem::replace(&mut *self.index.write(), Arc::new(index));
+        drop(old); // Outside the lock: freeing thousands of users takes longer than a check may wait.
         *read = stamp;
         self.told.store(false, Ordering::Relaxed);
         Ok(true)
