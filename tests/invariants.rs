@@ -14,6 +14,7 @@ use std::time::Duration;
 #[test]
 fn invariant_1_no_check_that_starts_after_an_acknowledged_log_out_allows() {
     let house = House::new();
+    house.crowded.store(true, Ordering::Relaxed);
     let site = house.site("mauro");
     for _ in 0..20 {
         let id = house.login(&site, "joe.bloggs@test.com", "pa55w0rd").cookie("JSESSIONID").unwrap();
@@ -48,6 +49,7 @@ fn invariant_1_no_check_that_starts_after_an_acknowledged_log_out_allows() {
 #[test]
 fn invariant_4_no_session_of_an_old_password_survives_its_change() {
     let house = House::new();
+    house.crowded.store(true, Ordering::Relaxed);
     let site = house.site("mauro");
     let path = house.folder.join("users.toml");
     let text = std::fs::read_to_string(&path).unwrap();
@@ -113,6 +115,7 @@ fn invariant_6_log_out_and_log_in_within_a_moment_kill_the_old_and_keep_the_new(
 #[test]
 fn invariant_9_parallel_guesses_run_the_limit_of_hashes_and_the_owner_still_gets_in() {
     let house = House::new();
+    house.crowded.store(true, Ordering::Relaxed);
     let site = house.site("mauro");
     let body = r#"{"username":"joe.bloggs@test.com","password":"pa55w0rd"}"#;
     let own = ask("POST", "/api/authentication/login").json(body).from("198.51.100.9");
@@ -137,6 +140,7 @@ fn invariant_9_parallel_guesses_run_the_limit_of_hashes_and_the_owner_still_gets
 #[test]
 fn fifty_equal_pairs_at_once_are_hashed_once_and_remembered() {
     let house = House::new();
+    house.crowded.store(true, Ordering::Relaxed);
     let site = house.site("mfiles");
     let request = ask("GET", "/REST/views")
         .header("X-Username", "AlexK")
@@ -257,7 +261,10 @@ fn idle_and_absolute_ends_hold_to_the_second_through_the_engine() {
     let idle = house.login(&site, "joe.bloggs@test.com", "pa55w0rd").cookie("JSESSIONID").unwrap();
     house.clock.advance(599);
     assert!(ask_with(&idle).allowed());
-    house.clock.advance(600);
+    // Uses are written down at most once in idle/16, so the idle end comes up to that much late and never early.
+    house.clock.advance(636);
+    assert!(ask_with(&idle).allowed());
+    house.clock.advance(637);
     assert_eq!(ask_with(&idle).reason, Reason::SessionIdle);
     let busy = house.login(&site, "joe.bloggs@test.com", "pa55w0rd").cookie("JSESSIONID").unwrap();
     for _ in 0..7 {
@@ -289,6 +296,7 @@ fn the_cap_per_principal_puts_out_the_oldest_and_says_so() {
 #[test]
 fn invariant_15_two_engines_of_one_keyring_know_each_others_tokens_and_a_swap_refuses_none() {
     let house = House::new();
+    house.crowded.store(true, Ordering::Relaxed);
     let ring = house.folder.join("keyring.toml");
     janua::crypto::Keyring::create(&ring, house::START, None).unwrap();
     let build = || {

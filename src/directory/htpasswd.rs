@@ -151,9 +151,9 @@ impl Directory for Htpasswd {
             return Ok(Vec::new());
         }
         let (index, fresh) = load(&self.path, &self.policy)?;
-        let mut place = self.index.write();
-        let ended = place.ended_by(&index);
-        *place = Arc::new(index);
+        let old = std::mem::replace(&mut *self.index.write(), Arc::new(index));
+        let ended = old.ended_by(&self.index.read());
+        drop(old); // Outside the lock, as in the users file.
         *read = fresh;
         Ok(ended)
     }

@@ -249,5 +249,5 @@ pub fn is_name(name: &str) -> bool {
     (1..=NAME_MAX).contains(&name.len()) && !name.chars().any(char::is_control) && name.trim() == name
 }
 
-#[cfg(test)]
+#[cfg(all(test, unix))]
 mod tests;

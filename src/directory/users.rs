@@ -27,6 +27,8 @@ pub struct UsersFile {
     /// replaces a newer one.
     read: Mutex<Stamp>,
     told: AtomicBool,
+    /// Ids whose sessions must end, of readings since the last [`Directory::reload`]: a login's own writing reads too.
+    ended: Mutex<Vec<String>>,
 }
 
 /// Reads a document and everything that must hold of it, each mistake with its line.
@@ -64,7 +66,15 @@ impl UsersFile {
     pub fn open(path: &Path, policy: Policy, key: MacKey) -> Result<UsersFile> {
         let (index, stamp) = load(path, &policy)?;
         let (index, read) = (RwLock::new(Arc::new(index)), Mutex::new(stamp));
-        Ok(UsersFile { path: path.to_owned(), policy, key, index, read, told: AtomicBool::new(false) })
+        Ok(UsersFile {
+            path: path.to_owned(),
+            policy,
+            key,
+            index,
+            read,
+            told: AtomicBool::new(false),
+            ended: Mutex::default(),
+        })
     }
 
     /// All users, in the order of the file.
@@ -76,17 +86,18 @@ impl UsersFile {
         Arc::clone(&self.index.read())
     }
 
-    fn read_again(&self, always: bool) -> Result<Vec<String>> {
+    fn read_again(&self, always: bool) -> Result<()> {
         let mut read = self.read.lock();
         if !always && file::look(&self.path)? == *read {
-            return Ok(Vec::new());
+            return Ok(());
         }
         let (index, stamp) = load(&self.path, &self.policy)?;
-        let ended = self.index().ended_by(&index);
-        *self.index.write() = Arc::new(index);
+        let old = std::mem::replace(&mut *self.index.write(), Arc::new(index));
+        self.ended.lock().extend(old.ended_by(&self.index()));
+        drop(old); // Outside the lock: freeing thousands of users takes longer than a check may wait.
         *read = stamp;
         self.told.store(false, Ordering::Relaxed);
-        Ok(ended)
+        Ok(())
     }
 
     /// The one door by which a login writes: `change` sees the user as the file has him now, under the lock, and says
@@ -209,6 +220,7 @@ impl Directory for UsersFile {
     }
 
     fn reload(&self) -> Result<Vec<String>> {
-        self.read_again(false)
+        self.read_again(false)?;
+        Ok(std::mem::take(&mut *self.ended.lock()))
     }
 }

@@ -19,6 +19,7 @@ use crate::profile::{self, Overrides, Profile};
 use crate::store::{Memory, Store, memory};
 use crate::throttle::{self, Throttle};
 use crate::token::{Binding, Sealer};
+use parking_lot::Mutex;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -115,6 +116,7 @@ pub(crate) fn engine(config: Config) -> Result<Engine> {
         throttle: Throttle::new(throttle_settings, site_key("janua/1 throttle")),
         verified: Cache::new(REMEMBERED_PAIRS, page.clone()),
         names: site_key("janua/1 names"),
+        ended: Mutex::default(),
         audit,
         metrics: Metrics::new(),
         process: page,

@@ -93,7 +93,7 @@ impl Config {
 
     /// The host's own directory of users instead of a file.
     pub fn set_directory(&mut self, directory: Box<dyn HostDirectory>) {
-        throttle::Settings { alarm_per_minute: tree.throttle.alarm_per_minute, ..throttle::Settings::default() };
+        self.directory = Some(directory);
     }
 
     /// Where audit events go.

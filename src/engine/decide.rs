@@ -129,7 +129,9 @@ impl Asked<'_> {
                 return Err(reason.into());
             }
         }
-        if subject.user.is_none() && path::is_ambiguous(self.request.raw_path) {
+        if subject.user.is_none()
+            && (path::is_ambiguous(self.request.raw_path) || path::merges(self.request.path, self.request.raw_path))
+        {
             return Err(Reason::PathAmbiguous.into());
         }
         if subject.ambient && (is_unsafe(visit.method()) || self.upgrades()) {

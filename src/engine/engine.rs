@@ -19,6 +19,7 @@ use crate::password::verified::Cache;
 use crate::store::{Revocation, Store};
 use crate::throttle::Throttle;
 use crate::token::Sealer;
+use parking_lot::Mutex;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -46,6 +47,8 @@ pub struct Engine {
     pub(crate) verified: Cache,
     /// For digests of names in audit events.
     pub(crate) names: MacKey,
+    /// Principals to revoke, as the directory told; empty but while the store is away.
+    pub(crate) ended: Mutex<Vec<String>>,
     pub(crate) audit: Option<Box<dyn Audit>>,
     pub(crate) metrics: Metrics,
     /// What sites are made from.
@@ -114,12 +117,27 @@ impl Engine {
         // About a microsecond an entry.
         let entries = usize::try_from(budget.as_micros()).unwrap_or(usize::MAX).clamp(64, 1 << 20);
         self.store.sweep(now, entries);
-        for id in self.directory.reload()? {
-            self.store
-                .revoke(Revocation::Principal(&id), self.clock.now())
-                .map_err(|_| Error::unavailable("the store did not take a revocation"))?;
+        self.end_changed()
+    }
+
+    /// Sessions and tokens of those whom the directory now knows as gone, disabled or with another password end. What
+    /// the store did not take is tried again next time.
+    fn end_changed(&self) -> Result<()> {
+        let reloaded = self.directory.reload();
+        let mut ended = self.ended.lock();
+        let error = match reloaded {
+            Ok(ids) => {
+                ended.extend(ids);
+                Ok(())
+            }
+            Err(error) => Err(error),
+        };
+        while let Some(id) = ended.last() {
+            let done = self.store.revoke(Revocation::Principal(id), self.clock.now());
+            done.map_err(|_| Error::unavailable("the store did not take a revocation"))?;
+            ended.pop();
         }
-        Ok(())
+        error
     }
 
     fn alarm(&self, reason: Reason, what: &str) {

@@ -180,7 +180,7 @@ impl Asked<'_> {
         }
         subject.user = Some(user);
         subject.seq = claims.seq;
-        subject.token = Some(LiveToken { sid: claims.sid, has_session: claims.has_session, key: opened.key_id });
+        subject.token = Some(LiveToken { sid: claims.sid, has_session: claims.has_session });
         Ok(())
     }
 

@@ -120,6 +120,13 @@ impl Site {
         Ok(())
     }
 
+    /// Canonical names of headers that go no further than this site: identity, extra values, and spent proof. To be
+    /// removed from a request that is let through, before `set_inward` is written; the session cookie is part of
+    /// `set_inward` when others came with it.
+    pub fn strip_list(&self) -> &[String] {
+        &self.strip
+    }
+
     /// The engine that this site is of.
     pub fn engine(&self) -> &Arc<Engine> {
         &self.engine

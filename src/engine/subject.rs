@@ -1,7 +1,6 @@
 //! What a request has proven so far: filled by `prove` and `login`, judged by `policy`, told by `respond`.
 
 use crate::crypto::digest::Digest;
-use crate::crypto::keyring::KeyId;
 use crate::directory::{Tenant, User};
 use crate::profile::ProofKind;
 use crate::session::Record;
@@ -20,7 +19,6 @@ pub(crate) struct LiveToken {
     pub sid: [u8; 16],
     /// Whether `sid` stands for a SessionID that the client chose: only such a token can be logged out.
     pub has_session: bool,
-    pub key: KeyId,
 }
 
 /// Who was proven, and by what. Everything shared; filling it allocates nothing.

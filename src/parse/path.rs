@@ -38,6 +38,12 @@ pub fn agree(routed: &[u8], raw: &[u8]) -> bool {
     well_formed(raw) && (resolves_to(raw, routed, true) || resolves_to(raw, routed, false))
 }
 
+/// Whether the host merged slashes that others will see apart: `//` as received, and none as routed.
+pub fn merges(routed: &[u8], raw: &[u8]) -> bool {
+    let doubled = |path: &[u8]| path.windows(2).any(|pair| pair == b"//");
+    doubled(raw) && !doubled(routed)
+}
+
 /// Whether every `%` starts an escape.
 fn well_formed(text: &[u8]) -> bool {
     let mut rest = text;

@@ -321,7 +321,7 @@ fn is_callback(name: &[u8]) -> bool {
 }
 
 fn is_blank(byte: u8) -> bool {
-    byte <= b' '
+    matches!(byte, b' ' | b'\t' | b'\r' | b'\n')
 }
 
 fn trim_bytes(value: Cow<'_, [u8]>) -> Cow<'_, [u8]> {
@@ -335,7 +335,7 @@ fn trim_bytes(value: Cow<'_, [u8]>) -> Cow<'_, [u8]> {
 
 fn trim_text(value: Cow<'_, str>) -> Cow<'_, str> {
     match value {
-        Cow::Borrowed(text) => Cow::Borrowed(text.trim_matches(|c| c <= ' ')),
-        Cow::Owned(text) => Cow::Owned(text.trim_matches(|c| c <= ' ').to_owned()),
+        Cow::Borrowed(text) => Cow::Borrowed(text.trim_matches([' ', '\t', '\r', '\n'])),
+        Cow::Owned(text) => Cow::Owned(text.trim_matches([' ', '\t', '\r', '\n']).to_owned()),
     }
 }

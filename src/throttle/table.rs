@@ -1,9 +1,10 @@
 //! Counts in fixed memory that are never too low.
 //!
-//! A key belongs to one bucket of eight slots. When the bucket is full, the slot with the lowest count is taken over **with
-//! its count** ("space saving": Metwally, Agrawal, El Abbadi, ICDT 2005): whoever comes back after being pushed out finds
-//! at least what was counted before. So filling the table can make innocent keys wait, for a minute at most, and can
-//! never make a guessed one free.
+//! A key belongs to one bucket of eight slots. When the bucket is full, the slot with the lowest count makes room, and its
+//! count becomes the bucket's **floor**: every key that comes (or comes back) into the bucket starts there, and no success
+//! forgives it that part. So filling the table can make innocent keys wait, for a minute at most, and can never make a
+//! guessed one free. (The idea is "space saving" of Metwally, Agrawal and El Abbadi, ICDT 2005; counts that are given back
+//! need the floor besides.)
 
 use super::MAX_DELAY;
 
@@ -60,7 +61,7 @@ struct Slot {
     /// 0: empty.
     key: u64,
     count: u32,
-    /// What was taken over from another key: no success of this one forgives it.
+    /// What it started from: no success of this key forgives it.
     base: u32,
     /// Boot second of the last guess.
     last: i64,
@@ -87,6 +88,8 @@ impl Slot {
 #[derive(Debug)]
 pub(super) struct Table {
     slots: Vec<Slot>,
+    /// For each bucket the highest count that had to make room, without a key.
+    floors: Vec<Slot>,
     fade: Fade,
 }
 
@@ -102,30 +105,33 @@ fn room(slots: usize) -> usize {
 
 impl Table {
     pub(super) fn new(slots: usize, fade: Fade) -> Table {
-        Table { slots: vec![Slot::default(); room(slots)], fade }
+        let slots = room(slots);
+        Table { slots: vec![Slot::default(); slots], floors: vec![Slot::default(); slots / BUCKET], fade }
     }
 
-    fn bucket(&self, key: u64) -> &[Slot] {
-        self.slots.get(bucket(key, self.slots.len())).unwrap_or_default()
-    }
-
-    /// The slot that counts for `key` now: its own, or the one that it would take over.
-    fn place(&self, key: u64, at: i64) -> (usize, Slot) {
-        let start = bucket(key, self.slots.len()).start;
-        let slots = self.bucket(key);
+    /// The place of `key`, what counts for it now, and the floor of its bucket once it stands there.
+    fn place(&self, key: u64, at: i64) -> (usize, Slot, Slot) {
+        let range = bucket(key, self.slots.len());
+        let start = range.start;
+        let slots = self.slots.get(range).unwrap_or_default();
+        let floor = self.floors.get(start / BUCKET).copied().unwrap_or_default().faded(self.fade, at);
         if let Some(own) = slots.iter().position(|slot| slot.key == key) {
-            return (start + own, slots.get(own).copied().unwrap_or_default().faded(self.fade, at));
+            return (start + own, slots.get(own).copied().unwrap_or_default().faded(self.fade, at), floor);
         }
         let faded = slots.iter().map(|slot| slot.faded(self.fade, at)).enumerate();
-        let lowest = faded.min_by_key(|(_, slot)| (slot.count, slot.last));
-        let (place, taken) = lowest.unwrap_or_default();
-        // Last time stays: the one pushed out may not come back to a shorter wait.
-        (start + place, Slot { key, base: taken.count, ..taken })
+        let (place, out) = faded.min_by_key(|(_, slot)| (slot.count, slot.last)).unwrap_or_default();
+        let floor = Slot {
+            count: floor.count.max(out.count),
+            last: if out.count > 0 { floor.last.max(out.last) } else { floor.last },
+            mark: if out.count > 0 { floor.mark.max(out.mark) } else { floor.mark },
+            ..floor
+        };
+        (start + place, Slot { key, base: floor.count, ..floor }, floor)
     }
 
     /// Seconds until `key` may guess again.
     pub(super) fn wait(&self, key: u64, at: i64, limit: Limit) -> i64 {
-        let (_, slot) = self.place(key, at);
+        let (_, slot, _) = self.place(key, at);
         limit.wait(slot.count, slot.last, at)
     }
 
@@ -137,14 +143,14 @@ impl Table {
 
     /// Counts a guess and returns the delay that it begins.
     pub(super) fn reserve(&mut self, key: u64, at: i64, limit: Limit) -> i64 {
-        let (place, mut slot) = self.place(key, at);
+        let (place, mut slot, floor) = self.place(key, at);
         if slot.count == 0 {
             slot.mark = at;
         }
         slot.count = slot.count.saturating_add(1);
         slot.last = slot.last.max(at);
-        if let Some(stored) = self.slots.get_mut(place) {
-            *stored = slot;
+        if let (Some(stored), Some(under)) = (self.slots.get_mut(place), self.floors.get_mut(place / BUCKET)) {
+            (*stored, *under) = (slot, floor);
         }
         limit.delay(slot.count)
     }

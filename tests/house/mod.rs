@@ -10,7 +10,7 @@ use janua::engine::{Audit, Config, Decision, Engine, Event, EventKind, Outcome, 
 use janua::parse::{Body, Header, Request};
 use janua::password::{Hasher, Policy};
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, OnceLock};
 
 /// 2026-01-01T00:00:00Z.
@@ -49,6 +49,8 @@ pub struct House {
     pub clock: Clock,
     pub folder: PathBuf,
     pub ears: Ears,
+    /// Others ask at the same time, so that events cannot be told apart.
+    pub crowded: AtomicBool,
 }
 
 /// What a host got, owned.
@@ -179,7 +181,7 @@ pub const CHEAP: &str = "[password]\nmemory_kib = 64\npasses = 1\nlanes = 1\npla
 
 fn hash(password: &str) -> String {
     let policy = Policy { argon2_memory_kib: 64, argon2_passes: 1, argon2_lanes: 1, ..Policy::default() };
-    Hasher::new(policy).hash(password.as_bytes()).unwrap()
+    Hasher::new(policy).unwrap().hash(password.as_bytes()).unwrap()
 }
 
 fn users() -> &'static str {
@@ -275,7 +277,7 @@ impl House {
         config.set_audit(Box::new(ears.clone()));
         let engine = Engine::build(config).unwrap();
         engine.attach().unwrap();
-        House { engine, clock, folder, ears }
+        House { engine, clock, folder, ears, crowded: AtomicBool::new(false) }
     }
 
     pub fn new() -> House {
@@ -290,21 +292,25 @@ impl House {
         self.ears.0.lock().unwrap().clone()
     }
 
+    fn is_silent_since(&self, events: usize) -> bool {
+        self.crowded.load(Ordering::Relaxed) || self.ears.0.lock().unwrap().len() == events
+    }
+
     /// Asks as an event-driven host must.
     pub fn ask(&self, site: &Site, ask: &Ask) -> Reply {
         let mut decision = Decision::new();
-        let before = self.told().len();
+        let before = self.ears.0.lock().unwrap().len();
         let mut body = Body::NotRead;
         decide(site, ask, body, true, &mut decision);
         if decision.outcome() == Outcome::NeedBody {
-            assert_eq!(self.told().len(), before, "NEED_BODY tells nothing");
+            assert!(self.is_silent_since(before), "NEED_BODY tells nothing");
             let bytes = ask.body.as_deref().unwrap_or_default();
             body = if bytes.len() > decision.body_limit() { Body::TooLarge } else { Body::Given(bytes) };
             decide(site, ask, body, true, &mut decision);
             assert_ne!(decision.outcome(), Outcome::NeedBody, "the body is asked for once");
         }
         if decision.outcome() == Outcome::WouldBlock {
-            assert_eq!(self.told().len(), before, "WOULD_BLOCK tells nothing");
+            assert!(self.is_silent_since(before), "WOULD_BLOCK tells nothing");
             decide(site, ask, body, false, &mut decision);
             assert_ne!(decision.outcome(), Outcome::WouldBlock, "a call that may wait waits");
         }
