@@ -68,9 +68,8 @@ impl Index {
         let digest = key_digest(key);
         let found = self.by_key.get(&digest).and_then(|&(user, key)| Some((self.users.get(user)?, key)));
         // The map's own comparison stops at the first difference; this one does not.
-        let same = found.filter(|(user, key)| {
-            user.api_keys.get(*key).is_some_and(|stored| secret::equal(&stored.digest, &digest))
-        });
+        let same = found
+            .filter(|(user, key)| user.api_keys.get(*key).is_some_and(|stored| secret::equal(&stored.digest, &digest)));
         Ok(same.map(|(user, key)| (Arc::clone(user), key)))
     }
 

@@ -116,7 +116,8 @@ impl Cache {
     /// `seq` were read after the verification.
     pub fn remember(&self, tag: &Tag, principal: &str, generation: u64, seq: u64, now: Now) {
         let Some(set) = self.set(tag) else { return };
-        let entry = Entry { tag: *tag, hit: Hit { principal: Arc::from(principal), generation, seq }, born: now.boot() };
+        let entry =
+            Entry { tag: *tag, hit: Hit { principal: Arc::from(principal), generation, seq }, born: now.boot() };
         let mut set = set.lock();
         let same = set.iter().position(|slot| slot.as_ref().is_some_and(|old| secret::equal(&old.tag.0, &tag.0)));
         let dead = || set.iter().position(|slot| !slot.as_ref().is_some_and(|old| old.is_alive(now)));

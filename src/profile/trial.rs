@@ -49,11 +49,11 @@ pub(super) fn all(source: &Source<'_>, profile: &Profile) -> Result<()> {
     for endpoint in &profile.endpoints {
         for word in Word::ALL {
             let Some(answer) = endpoint.answer(word) else { continue };
-            let case = Case::of(profile, endpoint, word, answer);
+            let case = Case::of(profile, endpoint, word, answer, &reasons);
             if done.contains(&case) {
                 continue;
             }
-            for shape in shapes(&case, &reasons) {
+            for shape in shapes(&case) {
                 one(profile, &case, answer, &shape).map_err(|message| {
                     let when = describe(&shape);
                     let at = if answer.at == 0 { endpoint.at } else { answer.at };
@@ -75,7 +75,10 @@ struct Case<'a> {
     /// What the texts name, with members, in order.
     names: Vec<&'a str>,
     echoes: Vec<&'a str>,
+    /// The outcome, if the texts tell it from the others.
     word: Option<Word>,
+    /// The reasons that the texts tell from the others.
+    reasons: Vec<&'static str>,
     user: bool,
     tenant: bool,
     session: bool,
@@ -84,14 +87,19 @@ struct Case<'a> {
 }
 
 impl<'a> Case<'a> {
-    fn of(profile: &'a Profile, endpoint: &'a Endpoint, word: Word, answer: &'a Answer) -> Case<'a> {
+    fn of(
+        profile: &'a Profile,
+        endpoint: &'a Endpoint,
+        word: Word,
+        answer: &'a Answer,
+        reasons: &[&'static str],
+    ) -> Case<'a> {
         let proven = !matches!(endpoint.need, Need::None | Need::Optional | Need::Guest);
         let ok = word == Word::Ok;
         let reads = endpoint.reads(Read::User);
         let decoy = endpoint.action == Action::IssueToken && reads && profile.token().is_some_and(|token| token.decoy);
         let makes = matches!(endpoint.action, Action::Login | Action::IssueToken | Action::ChooseTenant);
-        let only_sessions =
-            endpoint.proofs().all(|proof| matches!(proof.kind(), ProofKind::Session | ProofKind::Gate));
+        let only_sessions = endpoint.proofs().all(|proof| matches!(proof.kind(), ProofKind::Session | ProofKind::Gate));
         let login = ok && endpoint.action == Action::Login;
         let mut names: Vec<&str> = answer.texts().flat_map(|text| profile.templates.uses(text)).collect();
         names.sort_unstable();
@@ -100,7 +108,11 @@ impl<'a> Case<'a> {
             texts: answer.texts().collect(),
             headers: answer.headers.iter().map(|(name, _)| name.as_ref()).collect(),
             content_type: answer.content_type.as_deref(),
-            word: names.contains(&"outcome").then_some(word),
+            word: (names.contains(&"outcome") && mentions(profile, answer, word.name())).then_some(word),
+            reasons: match names.contains(&"reason") {
+                true => reasons.iter().copied().filter(|reason| mentions(profile, answer, reason)).collect(),
+                false => Vec::new(),
+            },
             names,
             echoes: endpoint.echo.iter().map(|(name, _)| name.as_ref()).collect(),
             user: ok && !decoy && (proven || makes),
@@ -127,8 +139,20 @@ fn reasons() -> Vec<&'static str> {
     out
 }
 
+/// Whether a text of the answer holds `word` in quotes. Words that it does not hold are all alike to it.
+fn mentions(profile: &Profile, answer: &Answer, word: &str) -> bool {
+    answer.texts().any(|text| {
+        let source = profile.templates.source(text);
+        source.match_indices(word).any(|(at, _)| {
+            let around = |at: Option<usize>| at.and_then(|at| source.as_bytes().get(at)).copied();
+            let quote = |byte| matches!(byte, Some(b'"' | b'\''));
+            quote(around(at.checked_sub(1))) && quote(around(Some(at + word.len())))
+        })
+    })
+}
+
 /// Every case that the answer can meet and that its templates can tell apart.
-fn shapes(case: &Case<'_>, reasons: &[&'static str]) -> Vec<Shape> {
+fn shapes(case: &Case<'_>) -> Vec<Shape> {
     let start = Shape {
         reason: "none",
         user: true,
@@ -155,9 +179,9 @@ fn shapes(case: &Case<'_>, reasons: &[&'static str]) -> Vec<Shape> {
     vary(case.names.contains(&"user.must_change"), |shape| shape.must_change = true);
     vary(case.uses("tenants") || case.uses("sessions"), |shape| shape.rows = false);
     vary(case.uses("echo") || case.uses("offered") || case.uses("target"), |shape| shape.echo = false);
-    if case.uses("reason") {
-        let all = out.clone();
-        out = reasons.iter().flat_map(|reason| all.iter().map(|shape| Shape { reason, ..*shape })).collect();
+    let all = out.clone();
+    for reason in &case.reasons {
+        out.extend(all.iter().map(|shape| Shape { reason, ..*shape }));
     }
     out
 }
@@ -241,8 +265,12 @@ fn scope(profile: &Profile, case: &Case<'_>, answer: &Answer, shape: &Shape, val
     });
     add("sessions", &|| Datum::List((0..rows).map(|_| session_row(shape, value)).collect()));
     add("target", &|| Datum::Map(vec![("alive", Datum::Bool(shape.echo))]));
-    add("offered", &|| Datum::Map(vec![("user", Datum::Text(if shape.echo { value.to_owned() } else { String::new() }))]));
-    add("echo", &|| Datum::Named(case.echoes.iter().map(|name| (name.to_string(), when(shape.echo, text()))).collect()));
+    add("offered", &|| {
+        Datum::Map(vec![("user", Datum::Text(if shape.echo { value.to_owned() } else { String::new() }))])
+    });
+    add("echo", &|| {
+        Datum::Named(case.echoes.iter().map(|name| (name.to_string(), when(shape.echo, text()))).collect())
+    });
     add("setting", &|| profile.settings.clone());
     add("path", &text);
     add("method", &text);
