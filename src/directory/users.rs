@@ -91,7 +91,7 @@ impl UsersFile {
         Arc::clone(&self.index.read())
     }
 
-    fn read_again(&self, always: bool) -> Result<()> {
+    pub(super) fn read_again(&self, always: bool) -> Result<()> {
         let mut read = self.read.lock();
         if !always && file::look(&self.path)? == *read {
             return Ok(());

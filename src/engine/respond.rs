@@ -22,6 +22,9 @@ pub(crate) struct Made<'m> {
     pub token: Option<&'m str>,
 }
 
+/// A tenant, and a token for it where the answer shows one.
+type TenantToken = (Arc<Tenant>, Option<String>);
+
 /// Rows of a list of sessions that one answer shows at most.
 const MAX_ROWS: usize = 10_000;
 
@@ -142,7 +145,7 @@ impl Asked<'_> {
     }
 
     /// The tenants of the user, each with a token for it where the answer shows one.
-    fn tenants(&self, subject: &Subject, tokens: bool) -> Result<Vec<(Arc<Tenant>, Option<String>)>, Stop> {
+    fn tenants(&self, subject: &Subject, tokens: bool) -> Result<Vec<TenantToken>, Stop> {
         let Some(user) = &subject.user else { return Ok(Vec::new()) };
         let known = user.tenants.iter().filter_map(|id| self.engine.directory.tenant_by_id(id));
         known

@@ -21,7 +21,7 @@ pub(super) fn no_check_after_an_acknowledged_revoke_says_hit(scene: &Scene<'_>) 
                 break;
             }
             turn = turn.wrapping_add(1);
-            let number = if turn % 4 == 0 { turn % (before + 1) } else { before };
+            let number = if turn.is_multiple_of(4) { turn % (before + 1) } else { before };
             if let Ok(record) = scene.check(&keys[number]) {
                 hits.fetch_add(1, Ordering::Relaxed);
                 assert!(number >= before, "session {number} lives after {before} were ended");
