@@ -1,1 +1,4 @@
-//! (being built)
+//! Floor 2: keys and digests.
+
+pub mod digest;
+pub mod mac;
