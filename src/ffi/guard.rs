@@ -10,8 +10,11 @@ use super::fault::Fault;
 use crate::base::Status;
 use std::cell::Cell;
 use std::io::Write as _;
-use std::panic::{self, AssertUnwindSafe, Location};
+use std::panic::{self, AssertUnwindSafe, Location, PanicHookInfo};
+use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, Ordering};
+
+type Hook = Box<dyn Fn(&PanicHookInfo<'_>) + Send + Sync>;
 
 #[derive(Clone, Copy)]
 struct Depth {
@@ -90,10 +93,13 @@ fn install_hook() {
     if INSTALLED.load(Ordering::Relaxed) || std::thread::panicking() || INSTALLED.swap(true, Ordering::Relaxed) {
         return;
     }
-    let previous = panic::take_hook();
-    panic::set_hook(Box::new(move |info| match is_ours(DEPTH.get()) {
-        true => write_place(info.location()),
-        false => previous(info),
+    // In a static and not in the closure: neither hook then takes memory that unloading the library would lose.
+    static PREVIOUS: OnceLock<Hook> = OnceLock::new();
+    let _ = PREVIOUS.set(panic::take_hook());
+    panic::set_hook(Box::new(|info| match (is_ours(DEPTH.get()), PREVIOUS.get()) {
+        (true, _) => write_place(info.location()),
+        (false, Some(previous)) => previous(info),
+        (false, None) => {}
     }));
 }
 

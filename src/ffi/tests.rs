@@ -89,9 +89,8 @@ fn the_list_of_symbols_is_the_headers_list_of_functions() {
 fn most_of_the_header_is_prose() {
     let (mut prose, mut all, mut inside) = (0, 0, false);
     for line in COMMITTED.lines().filter(|line| !line.trim().is_empty()) {
-        let line = line.trim();
         all += line.len();
-        if inside || line.starts_with("/*") {
+        if inside || line.trim().starts_with("/*") {
             prose += line.len();
             inside = !line.contains("*/");
         } else if let Some((_, comment)) = line.split_once("/*") {
