@@ -385,9 +385,10 @@ uint64_t janua_engine_sessions(const janua_engine *engine);
 void janua_engine_free(janua_engine *engine);
 
 /**
- * Makes a site: `profile` speaks below the path `prefix`. An empty `profile` is the
- * configuration's; an empty `prefix` is the whole host. `flags` is 0 or JANUA_SITE_OPTIONAL.
- * Sites may be made and freed at any time, also before janua_engine_attach.
+ * Makes a site: `profile` (a built-in's name, or the path of a file that ends in .toml) speaks
+ * below the path `prefix`. What is empty is taken from the configuration; the prefix "/" is the
+ * whole host. `flags` is 0 or JANUA_SITE_OPTIONAL. Sites may be made and freed at any time, also
+ * before janua_engine_attach.
  *
  * *Returns*: JANUA_OK and the site in `out`; JANUA_E_INVALID for a prefix or a flag that cannot be,
  * or a profile that does not compile; JANUA_E_NOT_FOUND for a profile that does not exist;

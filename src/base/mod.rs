@@ -3,6 +3,7 @@
 //! Status and reason numbers, secrets, time, randomness, encodings, and the few calls to the operating system.
 
 pub mod clock;
+pub mod document;
 pub mod encoding;
 pub mod error;
 pub mod random;

@@ -8,6 +8,7 @@ use super::raw::{self, Growing, Opaque};
 use crate::base::Status;
 use crate::directory::{Attr, Gone, User};
 use crate::engine::HostDirectory;
+use crate::password::StoredHash;
 use std::ffi::c_void;
 use std::mem::{offset_of, size_of};
 use std::ptr;
@@ -118,8 +119,8 @@ impl Draft {
             "name" => user.name = value.to_owned(),
             "full_name" => user.full_name = value.to_owned(),
             "email" => user.email = value.to_owned(),
-            "hash" => user.hash = Some(value.to_owned()),
-            "one_time" => user.one_time = Some(value.to_owned()),
+            "hash" => user.hash = Some(StoredHash::from(value.to_owned())),
+            "one_time" => user.one_time = Some(StoredHash::from(value.to_owned())),
             "generation" => {
                 user.generation = value.parse().map_err(|_| Fault::invalid("generation is a whole number"))?;
             }

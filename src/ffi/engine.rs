@@ -222,9 +222,10 @@ pub unsafe extern "C" fn janua_engine_free(engine: *mut janua_engine) {
     });
 }
 
-/// Makes a site: `profile` speaks below the path `prefix`. An empty `profile` is the
-/// configuration's; an empty `prefix` is the whole host. `flags` is 0 or JANUA_SITE_OPTIONAL.
-/// Sites may be made and freed at any time, also before janua_engine_attach.
+/// Makes a site: `profile` (a built-in's name, or the path of a file that ends in .toml) speaks
+/// below the path `prefix`. What is empty is taken from the configuration; the prefix "/" is the
+/// whole host. `flags` is 0 or JANUA_SITE_OPTIONAL. Sites may be made and freed at any time, also
+/// before janua_engine_attach.
 ///
 /// *Returns*: JANUA_OK and the site in `out`; JANUA_E_INVALID for a prefix or a flag that cannot be,
 /// or a profile that does not compile; JANUA_E_NOT_FOUND for a profile that does not exist;
@@ -246,6 +247,11 @@ pub unsafe extern "C" fn janua_site_new(
         };
         known_flags(flags, JANUA_SITE_OPTIONAL)?;
         let profile = Some(profile).filter(|name| !name.is_empty());
+        let prefix = match prefix {
+            "" => None,
+            "/" => Some(""),
+            below => Some(below),
+        };
         let site = shared.engine.site(profile, prefix, flags & JANUA_SITE_OPTIONAL != 0)?;
         out.put(raw::give(Handle { site, shared: Arc::clone(shared) }));
         Ok(())
