@@ -810,9 +810,11 @@ typedef struct {
     /** Handed to every callback as it is. */
     void *ctx;
     /**
-     * Looks a user up by the name that was typed: fill `out` with janua_user_set. *Answers*: JANUA_OK;
-     * JANUA_E_NOT_FOUND when there is no such user; JANUA_E_UNAVAILABLE when that cannot be told now
-     * (the client is asked to come again, and nothing is counted as a guess).
+     * Looks a user up and fills `out` with janua_user_set. `name` is what was typed, in lower case
+     * where the profile forgives case, or a principal's id, of which the library remembers the user
+     * for a minute: answer both. *Answers*: JANUA_OK; JANUA_E_NOT_FOUND when there is no such user;
+     * JANUA_E_UNAVAILABLE when that cannot be told now (the client is asked to come again, and
+     * nothing is counted as a guess).
      */
     janua_status (*lookup)(void *ctx, janua_str name, janua_user *out);
     /**
