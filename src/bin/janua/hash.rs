@@ -34,6 +34,7 @@ pub fn run(arguments: &Arguments) -> Done {
         argon2_lanes: arguments.lanes,
         ..Policy::default()
     };
-    let hash = Hasher::new(policy).hash(password.expose()).map_err(|e| Failure::refused(e.message))?;
+    let hasher = Hasher::new(policy).map_err(|e| Failure::usage(e.message))?;
+    let hash = hasher.hash(password.expose()).map_err(|e| Failure::refused(e.message))?;
     output::line(hash)
 }
