@@ -7,7 +7,7 @@ use crate::configuration::{self, Facts};
 use crate::failure::{Code, Failure};
 use crate::redact::Redactor;
 use crate::request::{self, Parsed};
-use crate::{Done, files, output, reasons};
+use crate::{Done, files, moment, output, reasons};
 use janua::base::Clock;
 use janua::engine::{Decision, Engine, Outcome, Site};
 use janua::parse::request::{Body, Header, Request};
@@ -52,7 +52,7 @@ pub struct Arguments {
     #[arg(long)]
     tls: bool,
     /// Decide as of this time: RFC 3339, seconds since 1970, or from now: +30m, -2h
-    #[arg(long, value_name = "TIME", allow_hyphen_values = true, value_parser = moment)]
+    #[arg(long, value_name = "TIME", allow_hyphen_values = true, value_parser = moment::any)]
     at: Option<i64>,
     /// Print one JSON object
     #[arg(long)]
@@ -112,8 +112,7 @@ impl Told {
     /// Asks once, and a second time with the body when the engine wants it.
     fn ask(&mut self, site: &Site, parsed: &Parsed, arguments: &Arguments) -> Done {
         let client = arguments.client.to_string();
-        let headers: Vec<Header<'_>> =
-            parsed.headers.iter().map(|(name, value)| Header { name, value }).collect();
+        let headers: Vec<Header<'_>> = parsed.headers.iter().map(|(name, value)| Header { name, value }).collect();
         let mut request = Request {
             method: parsed.method.as_bytes(),
             path: &parsed.path,
@@ -231,7 +230,6 @@ impl Told {
     }
 }
 
-
 fn outcome_name(outcome: Outcome) -> &'static str {
     match outcome {
         Outcome::Deny => "deny",
@@ -249,43 +247,5 @@ fn meaning(outcome: Outcome) -> &'static str {
         Outcome::Answer => "ANSWER: Janua answers itself",
         Outcome::NeedBody => "NEED_BODY: the body was asked for again, which only happens when the engine is at fault",
         Outcome::WouldBlock => "WOULD_BLOCK: slow work is due",
-    }
-}
-
-/// A time of the command line as seconds since 1970.
-fn moment(text: &str) -> Result<i64, String> {
-    let now = || Clock::system().now().unix();
-    let span = |span: &str| {
-        let span = humantime::parse_duration(span).map_err(|e| format!("not a span of time such as 30m: {e}"))?;
-        i64::try_from(span.as_secs()).map_err(|_| "that is too far away".to_owned())
-    };
-    if let Some(later) = text.strip_prefix('+') {
-        return Ok(now().saturating_add(span(later)?));
-    }
-    if let Some(earlier) = text.strip_prefix('-') {
-        return Ok(now().saturating_sub(span(earlier)?));
-    }
-    if let Ok(seconds) = text.parse::<u32>() {
-        return Ok(i64::from(seconds));
-    }
-    time::OffsetDateTime::parse(text, &time::format_description::well_known::Rfc3339)
-        .map(time::OffsetDateTime::unix_timestamp)
-        .map_err(|_| "write it as 2026-01-31T12:00:00Z, as seconds since 1970, or as +30m or -2h from now".to_owned())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn times_are_read_in_three_ways() {
-        assert_eq!(moment("1970-01-01T00:01:00Z"), Ok(60));
-        assert_eq!(moment("1970-01-01T02:01:00+02:00"), Ok(60));
-        assert_eq!(moment("60"), Ok(60));
-        let now = Clock::system().now().unix();
-        assert!((moment("+1h").unwrap() - now - 3600).abs() <= 1);
-        assert!((moment("-1h").unwrap() - now + 3600).abs() <= 1);
-        assert!(moment("soon").is_err());
-        assert!(moment("99999999999").is_err(), "milliseconds by mistake");
     }
 }

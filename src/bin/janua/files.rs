@@ -33,6 +33,11 @@ pub fn write(path: &Path, text: &str, group: Option<u32>, when: If) -> Result<bo
     Ok(published)
 }
 
+/// Lets `group` read a file of ours: 0640 and that group; without one, 0600.
+pub fn share(path: &Path, group: Option<u32>) -> Result<(), Failure> {
+    open_to_group(path, group, 0o600, 0o640).map_err(|e| failed(path, "cannot be given to the group", &e))
+}
+
 /// Makes the folder if it is not there: 0700, or 0750 for `group`. One that is there is left as it is.
 pub fn folder(path: &Path, group: Option<u32>) -> Result<(), Failure> {
     if path.is_dir() {

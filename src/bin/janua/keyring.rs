@@ -77,9 +77,9 @@ fn show(path: Option<&Path>, config: Option<&Path>, as_json: bool) -> Done {
         Some(path) => path.to_path_buf(),
         None => {
             let (file, config) = configuration::read(config)?;
-            config.keyring_path().ok_or_else(|| {
-                Failure::file(format!("{}: names no keyring file ([keyring] path)", file.display()))
-            })?
+            config
+                .keyring_path()
+                .ok_or_else(|| Failure::file(format!("{}: names no keyring file ([keyring] path)", file.display())))?
         }
     };
     let now = Clock::system().now().unix();
@@ -120,7 +120,6 @@ fn as_value(key: &Key, now: i64) -> serde_json::Value {
         "retired_from": date(key.retired_from()),
     })
 }
-
 
 /// An age in whole days, or in hours on the first day.
 pub fn age(created: i64, now: i64) -> String {

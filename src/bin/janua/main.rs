@@ -6,25 +6,28 @@
 
 #![deny(unsafe_code)]
 
-//X mod check;
+mod check;
 mod completions;
 mod configuration;
 mod explain;
 mod failure;
 mod files;
 mod hash;
-//X mod import;
-//X mod init;
+mod import;
+mod init;
+mod key;
 mod keyring;
-//X mod key;
+mod moment;
 mod output;
 mod password;
 mod reasons;
 mod redact;
 mod request;
-//X mod sample;
+mod roster;
+mod sample;
 mod sys;
-//X mod user;
+mod tenant;
+mod user;
 
 use clap::{Parser, Subcommand};
 use failure::Failure;
@@ -52,13 +55,15 @@ struct Command {
 #[derive(Subcommand)]
 enum What {
     /// Make a first configuration: janua.toml, keyring.toml and users.toml
-    //X Init(init::Arguments),
-    /// Keep the users file: add, list, disable, enable, passwd, import, remove, key
-    //X User(user::Arguments),
+    Init(init::Arguments),
+    /// Keep the users file: add, list, disable, enable, passwd, import, key
+    User(user::Arguments),
+    /// Add and list what users belong to: vaults, central servers
+    Tenant(tenant::Arguments),
     /// Make a keyring, or show the ages and states of its keys
     Keyring(keyring::Arguments),
     /// Read and build a configuration as a host would, and say what was found
-    //X Check(check::Arguments),
+    Check(check::Arguments),
     /// Print the argon2id hash of a password
     Hash(hash::Arguments),
     /// Say step by step how a request would be decided, and why
@@ -70,10 +75,11 @@ enum What {
 fn main() -> ExitCode {
     // Parsing leaves with 2 by itself when the command line is wrong, and with 0 after --help and --version.
     let done = match Command::parse().what {
-        //X What::Init(arguments) => init::run(&arguments),
-        //X What::User(arguments) => user::run(&arguments),
+        What::Init(arguments) => init::run(&arguments),
+        What::User(arguments) => user::run(&arguments),
+        What::Tenant(arguments) => tenant::run(&arguments),
         What::Keyring(arguments) => keyring::run(&arguments),
-        //X What::Check(arguments) => check::run(&arguments),
+        What::Check(arguments) => check::run(&arguments),
         What::Hash(arguments) => hash::run(&arguments),
         What::Explain(arguments) => explain::run(&arguments),
         What::Completions(arguments) => completions::run::<Command>(&arguments),

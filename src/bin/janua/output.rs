@@ -1,11 +1,10 @@
-//! What the command prints: lines, tables, JSON, and progress for those who watch.
+//! What the command prints: lines, tables, JSON.
 //!
 //! Results go to standard output, everything about the work itself to standard error.
 
 use crate::Done;
 use crate::failure::Failure;
-use std::io::{self, IsTerminal, Write};
-use std::time::{Duration, Instant};
+use std::io::{self, Write};
 
 /// Prints one line of the result.
 pub fn line(text: impl AsRef<str>) -> Done {
@@ -58,38 +57,6 @@ pub fn time(unix: Option<i64>) -> String {
             .ok()
             .and_then(|t| t.format(&time::format_description::well_known::Rfc3339).ok())
             .unwrap_or_else(|| format!("{unix} s")),
-    }
-}
-
-/// A count on standard error that is rewritten in place, only for a terminal and only when the work takes a while.
-pub struct Progress {
-    what: &'static str,
-    shown: Option<Instant>,
-    started: Instant,
-    watched: bool,
-}
-
-impl Progress {
-    const STEP: Duration = Duration::from_millis(200);
-
-    pub fn new(what: &'static str) -> Progress {
-        Progress { what, shown: None, started: Instant::now(), watched: io::stderr().is_terminal() }
-    }
-
-    pub fn at(&mut self, done: usize, of: usize) {
-        let last = self.shown.unwrap_or(self.started);
-        if self.watched && last.elapsed() >= Progress::STEP {
-            eprint!("\r{done} of {of} {}", self.what);
-            self.shown = Some(Instant::now());
-        }
-    }
-}
-
-impl Drop for Progress {
-    fn drop(&mut self) {
-        if self.shown.is_some() {
-            eprint!("\r\x1b[K");
-        }
     }
 }
 

@@ -5,7 +5,7 @@
 
 use crate::failure::Failure;
 use janua::base::{Secret, secret};
-use std::io::{self, Read};
+use std::io::{self, Read, Write};
 use zeroize::Zeroizing;
 
 /// The longest line of standard input that is taken for a password, in bytes.
@@ -68,6 +68,14 @@ pub fn from_prompt(of: &str) -> Result<Secret, Failure> {
         return Err(Failure::refused("the two passwords differ; nothing was changed"));
     }
     checked(first.as_bytes())
+}
+
+/// Prints a password that was made here, alone on its line.
+pub fn print(password: &Secret) -> Result<(), Failure> {
+    let mut out = io::stdout().lock();
+    out.write_all(password.expose())?;
+    out.write_all(b"\n")?;
+    Ok(())
 }
 
 fn checked(password: &[u8]) -> Result<Secret, Failure> {

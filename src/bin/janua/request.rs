@@ -120,8 +120,7 @@ fn body(rest: &[u8], headers: &[(Vec<u8>, Vec<u8>)]) -> Result<Vec<u8>, Failure>
              and write the body as it is",
         ));
     }
-    let without_line_end =
-        rest.strip_suffix(b"\r\n").or_else(|| rest.strip_suffix(b"\n")).unwrap_or(rest);
+    let without_line_end = rest.strip_suffix(b"\r\n").or_else(|| rest.strip_suffix(b"\n")).unwrap_or(rest);
     let Some(length) = named("content-length") else { return Ok(without_line_end.to_vec()) };
     let length: usize = std::str::from_utf8(length)
         .ok()
@@ -166,7 +165,8 @@ mod tests {
 
     #[test]
     fn the_path_is_routed_as_a_server_does() {
-        for (raw, path) in [("/", "/"), ("//a//b", "/a/b"), ("/a/./b/../c/", "/a/c/"), ("/../a", "/a"), ("/a/..", "/")] {
+        for (raw, path) in [("/", "/"), ("//a//b", "/a/b"), ("/a/./b/../c/", "/a/c/"), ("/../a", "/a"), ("/a/..", "/")]
+        {
             assert_eq!(read(&format!("GET {raw} HTTP/1.1\n\n")).path, path.as_bytes(), "{raw}");
         }
         assert_eq!(read("GET http://host/a?b HTTP/1.1\n\n").path, b"/a");

@@ -37,7 +37,9 @@ pub fn group(name: &str) -> Result<u32, Failure> {
 /// Groups are a Unix matter.
 #[cfg(not(unix))]
 pub fn group(name: &str) -> Result<u32, Failure> {
-    Err(Failure::usage(format!("--group {name}: this system has no group that owns a file; set its access list instead")))
+    Err(Failure::usage(format!(
+        "--group {name}: this system has no group that owns a file; set its access list instead"
+    )))
 }
 
 #[cfg(all(test, unix))]
