@@ -65,12 +65,17 @@ impl WipedKey {
         WipedKey { page: WipedPage::new() }
     }
 
+    /// Whether this process has drawn its key: one load where the page is wiped by a fork.
+    pub fn is_filled(&self) -> bool {
+        let [state, ..] = self.page.words();
+        let state = state.load(Ordering::Acquire);
+        state & 0xff == READY && (self.page.wipes() || state >> 8 == process_id())
+    }
+
     /// The key of this process, if one was drawn. No lock; no system call where the page is wiped by a fork.
     pub fn get(&self) -> Option<Zeroizing<[u8; 32]>> {
-        let [state, words @ ..] = self.page.words();
-        let state = state.load(Ordering::Acquire);
-        let ours = state & 0xff == READY && (self.page.wipes() || state >> 8 == process_id());
-        ours.then(|| read(words))
+        let [_, words @ ..] = self.page.words();
+        self.is_filled().then(|| read(words))
     }
 
     /// The key of this process; draws it when there is none. Threads that come at once get the same key.

@@ -177,8 +177,15 @@ impl Keyring {
         let text = keyring_file::read(path)?;
         let ring = RingText::parse(&text).and_then(|text| Keyring::from_text(&text));
         let ring = ring.map_err(|error| error.at(path.display()))?;
-        ring.signing(now).map_err(|error| Error::invalid(error.message).at(path.display()))?;
-        Ok(ring)
+        match ring.signing(now) {
+            Ok(_) => Ok(ring),
+            Err(error) => Err(Error::invalid(format!(
+                "{}, or start anew, which ends all tokens: `mv {path} {path}.old` and `janua keyring new {path}`",
+                error.message,
+                path = keyring_file::quoted(path)
+            ))
+            .at(path.display())),
+        }
     }
 
     fn from_text(text: &RingText) -> Result<Keyring> {
@@ -229,13 +236,11 @@ impl Keyring {
         let next = self.keys.iter().filter(|key| key.state(now) == State::Published).map(Key::signs_from).min();
         Error::unavailable(match next {
             Some(from) => format!(
-                "no key of the ring signs before {}; set this machine's clock if that is long past, else wait or add a \
-                 key with `janua keyring rotate`",
+                "no key of the ring signs before {}; set the clock of this machine if it is behind, or let a [[key]] sign \
+                 earlier",
                 date_text(from)
             ),
-            None => "every key of the ring is verify-only or retired, so nothing can be signed; add a key with \
-                     `janua keyring rotate`"
-                .to_owned(),
+            None => "every key of the ring is verify-only or retired; add a [[key]] that signs".to_owned(),
         })
     }
 }

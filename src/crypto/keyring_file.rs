@@ -220,11 +220,149 @@ fn failed(path: &Path, what: &str, error: &std::io::Error) -> Error {
 }
 
 /// A path as a shell takes it.
-fn quoted(path: &Path) -> String {
+pub(super) fn quoted(path: &Path) -> String {
     let text = path.to_string_lossy();
     let plain = |c: char| c.is_ascii_alphanumeric() || "/._-+,:@%=".contains(c);
     if !text.is_empty() && text.chars().all(plain) {
         return text.into_owned();
     }
     format!("'{}'", text.replace('\'', r"'\''"))
+}
+
+#[cfg(all(test, unix))]
+mod tests {
+    use super::*;
+    use crate::base::Status;
+    use crate::crypto::Keyring;
+    use crate::crypto::scratch::{Scratch, mode};
+    use std::os::unix::fs::{MetadataExt, symlink};
+
+    const NOW: i64 = 1_767_225_600;
+
+    fn refused(path: &Path) -> Error {
+        let error = Keyring::load(path, NOW).unwrap_err();
+        assert!(error.message.starts_with(path.to_str().unwrap()), "{error}");
+        error
+    }
+
+    #[test]
+    fn a_missing_ring_names_the_command_that_makes_it() {
+        let folder = Scratch::new();
+        let error = refused(&folder.path("ring.toml"));
+        assert_eq!(error.status, Status::NotFound);
+        let command = format!("`janua keyring new {}`", folder.path("ring.toml").display());
+        assert!(error.message.contains(&command), "{error}");
+        let error = refused(&folder.path("my ring.toml"));
+        assert!(error.message.contains(&format!("new '{}'", folder.path("my ring.toml").display())), "{error}");
+    }
+
+    #[test]
+    fn a_mode_that_lets_others_in_is_refused_with_the_command_that_mends_it() {
+        let folder = Scratch::new();
+        let path = folder.path("ring.toml");
+        Keyring::create(&path, NOW, None).unwrap();
+        assert_eq!(std::fs::metadata(&path).unwrap().mode() & 0o7777, 0o600);
+        for good in [0o600, 0o640, 0o400, 0o440] {
+            mode(&path, good);
+            assert!(Keyring::load(&path, NOW).is_ok(), "{good:o}");
+        }
+        for (bad, mend) in
+            [(0o604, "0600"), (0o602, "0600"), (0o601, "0600"), (0o644, "0640"), (0o660, "0640"), (0o620, "0600")]
+        {
+            mode(&path, bad);
+            let error = refused(&path);
+            assert_eq!(error.status, Status::Invalid);
+            assert!(error.message.contains(&format!("`chmod {mend} {}`", path.display())), "{bad:o}: {error}");
+            assert!(error.message.contains(&format!("(mode 0{bad:o})")), "{error}");
+        }
+    }
+
+    #[test]
+    fn only_root_and_the_effective_user_may_own_a_ring() {
+        let path = Path::new("ring.toml");
+        for (owner, mode, user, good) in [
+            (0, 0o600, 0, true),
+            (0, 0o640, 33, true),
+            (33, 0o600, 33, true),
+            (33, 0o600, 0, false),
+            (34, 0o640, 33, false),
+        ] {
+            let judged = judge_facts(path, owner, mode, user);
+            assert_eq!(judged.is_ok(), good, "{owner} {mode:o} {user}");
+            if let Err(error) = judged {
+                assert!(error.message.contains("`chown root ring.toml`"), "{error}");
+            }
+        }
+        // Only root can give a file away, so only root can see it refused on a real one.
+        if super::super::sys::effective_user() == 0 {
+            let folder = Scratch::new();
+            let path = folder.path("ring.toml");
+            Keyring::create(&path, NOW, None).unwrap();
+            std::os::unix::fs::chown(&path, Some(12_345), None).unwrap();
+            assert!(refused(&path).message.contains("belongs to user 12345"));
+        }
+    }
+
+    #[test]
+    fn a_link_is_followed_and_its_target_judged() {
+        let folder = Scratch::new();
+        let (path, link) = (folder.path("ring.toml"), folder.path("link.toml"));
+        symlink(&path, &link).unwrap();
+        let error = refused(&link);
+        assert_eq!(error.status, Status::Invalid, "a dangling link is not a missing ring: none is made through it");
+        assert!(error.message.contains("a symbolic link to"), "{error}");
+        assert!(Keyring::load_or_create(&link, NOW, None).is_err());
+        assert_eq!(Keyring::create(&link, NOW, None).unwrap_err().status, Status::Refused);
+        Keyring::create(&path, NOW, None).unwrap();
+        assert!(Keyring::load(&link, NOW).is_ok());
+        mode(&path, 0o644);
+        assert!(refused(&link).message.contains("open to every user"));
+        let turning = folder.path("loop.toml");
+        symlink(&turning, &turning).unwrap();
+        assert_eq!(refused(&turning).status, Status::Unavailable);
+    }
+
+    #[test]
+    fn what_is_no_file_or_no_keyring_is_refused() {
+        let folder = Scratch::new();
+        let inner = folder.path("folder");
+        std::fs::create_dir(&inner).unwrap();
+        assert!(refused(&inner).message.contains("not a regular file"));
+        let long = folder.write("long.toml", &"#".repeat(MAX_BYTES + 1));
+        assert!(refused(&long).message.contains("too long to be a keyring"));
+        let garbage = folder.write("garbage.toml", "OpenSesame");
+        let error = refused(&garbage);
+        assert!(error.message.contains("line 1: not a keyring") && !error.message.contains("Sesame"), "{error}");
+        let empty = folder.write("empty.toml", "");
+        assert!(refused(&empty).message.contains("line 1: not a keyring"));
+        assert!(matches!(Keyring::create(Path::new("/"), NOW, None), Err(error) if error.message.contains("no file")));
+    }
+
+    #[test]
+    fn a_pipe_in_the_rings_place_holds_nobody_up() {
+        let folder = Scratch::new();
+        let pipe = folder.path("pipe.toml");
+        let made = std::process::Command::new("mkfifo").arg(&pipe).status().unwrap();
+        assert!(made.success());
+        assert!(refused(&pipe).message.contains("not a regular file"));
+    }
+
+    #[test]
+    fn a_group_gets_to_read_and_no_more() {
+        let folder = Scratch::new();
+        let path = folder.path("ring.toml");
+        let group = std::fs::metadata(folder.path(".")).unwrap().gid();
+        Keyring::create(&path, NOW, Some(group)).unwrap();
+        let facts = std::fs::metadata(&path).unwrap();
+        assert_eq!((facts.mode() & 0o7777, facts.gid()), (0o640, group));
+    }
+
+    #[test]
+    fn a_folder_that_is_missing_is_named() {
+        let folder = Scratch::new();
+        let error = Keyring::create(&folder.path("none/ring.toml"), NOW, None).unwrap_err();
+        assert_eq!(error.status, Status::Unavailable);
+        assert!(error.message.contains("none/"), "{error}");
+        assert!(folder.names().is_empty());
+    }
 }

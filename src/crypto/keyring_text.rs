@@ -30,7 +30,7 @@ const FORMAT: u64 = 1;
 
 const HEAD: &str = "\
 # Keyring of Janua. Whoever reads this file can make tokens: keep it to the service and its administrators.
-# Every process and machine of one site uses the same file. Change it with `janua keyring`, not by hand.
+# Every process and machine of one site uses the same file. Whoever changes it raises `generation`.
 ";
 
 /// When a key may do what, in Unix seconds.
@@ -201,4 +201,117 @@ fn not_a_ring(line: usize) -> Error {
 
 fn line_of(text: &[u8], offset: usize) -> usize {
     1 + text.iter().take(offset).filter(|byte| **byte == b'\n').count()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::base::Status;
+    use proptest::prelude::*;
+
+    const MASTER: &str = "Zm9yLXRlc3RzLW9ubHktdGhlLWZpcnN0LW1hc3RlcjE";
+
+    fn good() -> String {
+        format!(
+            "format = 1\ngeneration = 2\nsite_secret = \"Zm9yLXRlc3RzLW9ubHktdGhlLXNpdGUtc2VjcmV0MDA\"\n\
+             [[key]]\nmaster = \"{MASTER}\"\npublished = 2026-01-01T00:00:00Z\nsigning = 2026-01-02T00:00:00Z\n\
+             verify_only = 2026-01-03T00:00:00Z\nretired = 2026-01-04T00:00:00Z\n"
+        )
+    }
+
+    /// The sentence with which a changed text is refused.
+    fn refused(from: &str, to: &str) -> String {
+        let text = good().replacen(from, to, 1);
+        assert_ne!(text, good(), "{from} stands in the text");
+        let error = RingText::parse(text.as_bytes()).err().unwrap_or_else(|| panic!("{to} was accepted"));
+        assert_eq!(error.status, Status::Invalid);
+        error.message
+    }
+
+    #[test]
+    fn each_fault_is_named_with_its_place_and_mend() {
+        RingText::parse(good().as_bytes()).unwrap();
+        for (from, to, says) in [
+            ("format = 1", "format = 2", "format 2 is not known"),
+            ("format = 1\n", "", "line 1"),
+            ("generation = 2", "generation = 0", "counts from 1"),
+            ("generation = 2", "generation = 2\ngeneration = 3", "line 3"),
+            ("generation = 2", "generation = -2", "line 2"),
+            ("generation = 2", "generation = 2\ncolour = 1", "line 3"),
+            ("generation = 2", "generation = \"2\"", "line 2"),
+            ("site_secret = \"Zm9", "site_secret = \"Zm9v", "`site_secret` is not 32 bytes"),
+            ("c2VjcmV0MDA\"", "c2VjcmV0MDB\"", "`site_secret` is not 32 bytes"),
+            ("Zm9yLXRlc3RzLW9ubHktdGhlLXNpdGUtc2VjcmV0MDA", MASTER, "repeats `site_secret`"),
+            (MASTER, &"A".repeat(43), "[[key]] 1: `master` is not 32 bytes"),
+            (MASTER, "", "[[key]] 1: `master` is not 32 bytes"),
+            ("[[key]]", "[key]", "line 4"),
+            ("2026-01-01T00:00:00Z", "2026-01-01T00:00:00+02:00", "`published` must be a date and time in UTC"),
+            ("2026-01-01T00:00:00Z", "2026-01-01T00:00:00", "`published` must be"),
+            ("2026-01-02T00:00:00Z", "2026-01-02", "`signing` must be"),
+            ("2026-01-02T00:00:00Z", "2026-02-30T00:00:00Z", "line 7"),
+            ("2026-01-02T00:00:00Z", "2025-12-31T00:00:00Z", "[[key]] 1: its dates must follow"),
+            ("2026-01-04T00:00:00Z", "2026-01-02T12:00:00Z", "its dates must follow"),
+            ("verify_only = 2026-01-03T00:00:00Z\n", "", "`retired` and no `verify_only`"),
+            ("signing = 2026-01-02T00:00:00Z\n", "", "line 4"),
+            ("retired", "retire", "line 9"),
+        ] {
+            let message = refused(from, to);
+            assert!(message.contains(says), "{to}: {message}");
+        }
+    }
+
+    #[test]
+    fn too_few_and_too_many_keys_are_refused() {
+        let (head, key) = good().split_once("[[key]]").map(|(head, key)| (head.to_owned(), key.to_owned())).unwrap();
+        let with = |keys: usize| RingText::parse((head.clone() + &format!("[[key]]{key}").repeat(keys)).as_bytes());
+        assert!(with(0).err().unwrap().message.contains("1 to 32 keys, not 0"));
+        assert!(with(32).is_ok());
+        assert!(with(33).err().unwrap().message.contains("not 33"));
+    }
+
+    #[test]
+    fn no_refusal_quotes_the_file() {
+        for text in [
+            good().replace(&format!("\"{MASTER}\""), MASTER),
+            good().replace("generation = 2", &format!("generation = \"{MASTER}\"")),
+            good().replace("[[key]]", &format!("{MASTER} = 1\n[[key]]")),
+            good().replace("2026-01-01T00:00:00Z", &format!("\"{MASTER}\"")),
+            good().replace(MASTER, &format!("{MASTER}{MASTER}")),
+            good().replace("format = 1", &format!("format = 1 \"{MASTER}\"")),
+        ] {
+            let error = RingText::parse(text.as_bytes()).err().unwrap();
+            assert!(!format!("{error:?}{error}").contains(&MASTER[..6]), "{error}");
+        }
+        let error = RingText::parse(b"format = 1\n\xff").err().unwrap();
+        assert!(error.message.starts_with("line 2"), "{error}");
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(64))]
+
+        #[test]
+        fn what_is_written_is_read(secrets in proptest::array::uniform32(1u8..), at in 0i64..200_000_000_000, steps in
+            proptest::array::uniform3(0i64..10_000_000), generation in 1u64..1 << 63, ends in 0..3) {
+            let dates = Dates {
+                published: at,
+                signing: at + steps[0],
+                verify_only: (ends > 0).then_some(at + steps[0] + steps[1]),
+                retired: (ends > 1).then_some(at + steps[0] + steps[1] + steps[2]),
+            };
+            let mut other = secrets;
+            other[0] ^= 0x80;
+            let entry = Entry { master: Zeroizing::new(secrets), dates };
+            let ring = RingText { generation, site_secret: Zeroizing::new(other), keys: vec![entry] };
+            let read = RingText::parse(ring.write().unwrap().as_bytes()).unwrap();
+            prop_assert_eq!(read.generation, generation);
+            prop_assert_eq!(*read.site_secret, other);
+            prop_assert_eq!(*read.keys[0].master, secrets);
+            prop_assert_eq!(read.keys[0].dates, dates);
+        }
+
+        #[test]
+        fn no_text_makes_the_reader_panic(text in "[a-z_=\\[\\]\" \n0-9TZ:.-]{0,200}") {
+            let _ = RingText::parse(text.as_bytes());
+        }
+    }
 }

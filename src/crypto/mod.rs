@@ -7,9 +7,13 @@ pub mod digest;
 pub mod guard;
 pub mod keyring;
 mod keyring_file;
+#[cfg(test)]
+mod keyring_tests;
 mod keyring_text;
 pub mod mac;
-pub mod sys;
+#[cfg(test)]
+pub(crate) mod scratch;
+pub(crate) mod sys;
 
 pub use digest::Digest;
 pub use guard::{ForkGuard, WipedKey};

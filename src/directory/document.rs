@@ -78,8 +78,20 @@ fn tenant(fields: &Fields<'_, '_>) -> Result<Tenant> {
 
 fn user(fields: &Fields<'_, '_>) -> Result<User> {
     fields.only(&[
-        "name", "id", "full_name", "email", "roles", "tenants", "hash", "one_time", "generation", "disabled", "pending",
-        "must_change", "attrs", "api_key",
+        "name",
+        "id",
+        "full_name",
+        "email",
+        "roles",
+        "tenants",
+        "hash",
+        "one_time",
+        "generation",
+        "disabled",
+        "pending",
+        "must_change",
+        "attrs",
+        "api_key",
     ])?;
     let name = fields.needed("name")?;
     if !is_name(&name) {

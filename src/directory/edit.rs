@@ -207,4 +207,3 @@ pub fn remove_key(path: &Path, name: &str, key_name: &str) -> Result<()> {
 fn uuid() -> Result<String> {
     Ok(uuid::Builder::from_random_bytes(random::array()?).into_uuid().hyphenated().to_string())
 }
-

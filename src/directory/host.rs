@@ -145,6 +145,15 @@ impl Directory for Host {
         self.held(self.shelf.read().by_id.get(id))
     }
 
+    fn by_id(&self, id: &str) -> std::result::Result<Option<Arc<User>>, Gone> {
+        let found = self.host.lookup(id)?.filter(|user| user.id == id && !user.name.is_empty());
+        Ok(found.map(|user| {
+            let user = Arc::new(user);
+            self.keep(&user);
+            user
+        }))
+    }
+
     fn by_name(&self, name: &str, folding: bool) -> std::result::Result<Option<Arc<User>>, Gone> {
         let found = if folding { self.host.lookup(&fold(name)) } else { self.host.lookup(name) }?;
         let Some(user) = found.filter(|user| !user.id.is_empty() && !user.name.is_empty()) else {
@@ -171,6 +180,10 @@ impl Directory for Host {
 
     fn tenant(&self, text: &str, form: TenantForm) -> TenantMatch {
         self.tenants.find(text, form)
+    }
+
+    fn tenant_by_id(&self, id: &str) -> Option<Arc<Tenant>> {
+        self.tenants.by_id(id)
     }
 
     fn tenants(&self) -> Vec<Arc<Tenant>> {

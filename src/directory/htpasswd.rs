@@ -129,6 +129,10 @@ impl Directory for Htpasswd {
         TenantMatch::None
     }
 
+    fn tenant_by_id(&self, id: &str) -> Option<Arc<Tenant>> {
+        self.index.read().tenants().by_id(id)
+    }
+
     fn tenants(&self) -> Vec<Arc<Tenant>> {
         Vec::new()
     }
@@ -141,14 +145,16 @@ impl Directory for Htpasswd {
         self.index.read().refuses_over_72()
     }
 
-    fn reload(&self) -> Result<bool> {
+    fn reload(&self) -> Result<Vec<String>> {
         let mut read = self.read.lock();
         if file::look(&self.path)? == read.stamp {
-            return Ok(false);
+            return Ok(Vec::new());
         }
         let (index, fresh) = load(&self.path, &self.policy)?;
-        *self.index.write() = Arc::new(index);
+        let old = std::mem::replace(&mut *self.index.write(), Arc::new(index));
+        let ended = old.ended_by(&self.index.read());
+        drop(old); // Outside the lock, as in the users file.
         *read = fresh;
-        Ok(true)
+        Ok(ended)
     }
 }

@@ -60,6 +60,14 @@ impl Index {
         map.get(name).and_then(|at| self.users.get(*at))
     }
 
+    /// The ids of this reading that `next` has no more, has disabled, or has with another password.
+    pub(super) fn ended_by(&self, next: &Index) -> Vec<String> {
+        let ended = |old: &&Arc<User>| {
+            next.by_id(&old.id).is_none_or(|new| (new.disabled && !old.disabled) || new.generation != old.generation)
+        };
+        self.users.iter().filter(ended).map(|user| user.id.clone()).collect()
+    }
+
     pub(super) fn resident(found: Option<&Arc<User>>) -> Resident {
         found.map_or(Resident::None, |user| Resident::User(Arc::clone(user)))
     }
@@ -68,9 +76,8 @@ impl Index {
         let digest = key_digest(key);
         let found = self.by_key.get(&digest).and_then(|&(user, key)| Some((self.users.get(user)?, key)));
         // The map's own comparison stops at the first difference; this one does not.
-        let same = found.filter(|(user, key)| {
-            user.api_keys.get(*key).is_some_and(|stored| secret::equal(&stored.digest, &digest))
-        });
+        let same = found
+            .filter(|(user, key)| user.api_keys.get(*key).is_some_and(|stored| secret::equal(&stored.digest, &digest)));
         Ok(same.map(|(user, key)| (Arc::clone(user), key)))
     }
 
@@ -195,6 +202,10 @@ impl Tenants {
     pub(super) fn canonical_id(&self, id: &str) -> Option<&str> {
         let at = guid(id).and_then(|guid| self.by_guid.get(&guid)).or_else(|| self.by_id.get(id))?;
         self.all.get(*at).map(|tenant| tenant.id.as_str())
+    }
+
+    pub(super) fn by_id(&self, id: &str) -> Option<Arc<Tenant>> {
+        self.by_id.get(id).and_then(|at| self.all.get(*at)).cloned()
     }
 
     pub(super) fn find(&self, text: &str, form: TenantForm) -> TenantMatch {

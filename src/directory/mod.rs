@@ -141,6 +141,15 @@ pub trait Directory: Send + Sync {
     /// The user of an id. No allocation, no file, no wait.
     fn resident_by_id(&self, id: &str) -> Resident;
 
+    /// The user of an id. May be slow for a host's directory only, which is asked by the id then.
+    fn by_id(&self, id: &str) -> std::result::Result<Option<Arc<User>>, Gone> {
+        match self.resident_by_id(id) {
+            Resident::User(user) => Ok(Some(user)),
+            Resident::None => Ok(None),
+            Resident::Ask => Err(Gone),
+        }
+    }
+
     /// The user of a name; with `fold`, in any case. May be slow for a host's directory only.
     fn by_name(&self, name: &str, fold: bool) -> std::result::Result<Option<Arc<User>>, Gone>;
 
@@ -152,6 +161,9 @@ pub trait Directory: Send + Sync {
 
     /// The tenant that a request names. No allocation beyond an `Arc`'s count.
     fn tenant(&self, text: &str, form: TenantForm) -> TenantMatch;
+
+    /// The tenant of exactly this id.
+    fn tenant_by_id(&self, id: &str) -> Option<Arc<Tenant>>;
 
     /// All tenants, in the order of the file.
     fn tenants(&self) -> Vec<Arc<Tenant>>;
@@ -186,9 +198,10 @@ pub trait Directory: Send + Sync {
         Ok(false)
     }
 
-    /// Called by maintenance: reads again what has changed. `Ok(true)` when it did. On an error the last good stays.
-    fn reload(&self) -> Result<bool> {
-        Ok(false)
+    /// Called by maintenance: reads again what has changed, and names the ids whose sessions and tokens must end: gone,
+    /// disabled, or with another password. On an error the last good stays.
+    fn reload(&self) -> Result<Vec<String>> {
+        Ok(Vec::new())
     }
 
     /// For directories that verify passwords themselves: whether this one is right. `None` elsewhere.
@@ -236,5 +249,5 @@ pub fn is_name(name: &str) -> bool {
     (1..=NAME_MAX).contains(&name.len()) && !name.chars().any(char::is_control) && name.trim() == name
 }
 
-#[cfg(test)]
+#[cfg(all(test, unix))]
 mod tests;

@@ -9,7 +9,7 @@ use super::document::{self, Document};
 use super::file::{self, Locked, Stamp, Strictness};
 use super::index::Index;
 use super::{Directory, Gone, Resident, Tenant, TenantForm, TenantMatch, User, fold};
-use crate::base::{Error, Result, secret};
+use crate::base::{Error, Result, Status, secret};
 use crate::crypto::mac::MacKey;
 use crate::password::{self, Policy, StoredHash};
 use parking_lot::{Mutex, RwLock};
@@ -27,6 +27,8 @@ pub struct UsersFile {
     /// replaces a newer one.
     read: Mutex<Stamp>,
     told: AtomicBool,
+    /// Ids whose sessions must end, of readings since the last [`Directory::reload`]: a login's own writing reads too.
+    ended: Mutex<Vec<String>>,
 }
 
 /// Reads a document and everything that must hold of it, each mistake with its line.
@@ -50,7 +52,12 @@ pub(super) fn check(document: Document, policy: &Policy) -> Result<Index> {
 }
 
 fn load(path: &Path, policy: &Policy) -> Result<(Index, Stamp)> {
-    let (text, stamp) = file::read(path, Strictness::Private)?;
+    let (text, stamp) = file::read(path, Strictness::Private).map_err(|mut error| {
+        if error.status == Status::NotFound {
+            error.message.push_str("; `janua user add` makes it");
+        }
+        error
+    })?;
     let index = document::parse(&text).and_then(|document| check(document, policy));
     Ok((index.map_err(|error| error.at(path.display()))?, stamp))
 }
@@ -64,7 +71,15 @@ impl UsersFile {
     pub fn open(path: &Path, policy: Policy, key: MacKey) -> Result<UsersFile> {
         let (index, stamp) = load(path, &policy)?;
         let (index, read) = (RwLock::new(Arc::new(index)), Mutex::new(stamp));
-        Ok(UsersFile { path: path.to_owned(), policy, key, index, read, told: AtomicBool::new(false) })
+        Ok(UsersFile {
+            path: path.to_owned(),
+            policy,
+            key,
+            index,
+            read,
+            told: AtomicBool::new(false),
+            ended: Mutex::default(),
+        })
     }
 
     /// All users, in the order of the file.
@@ -76,16 +91,18 @@ impl UsersFile {
         Arc::clone(&self.index.read())
     }
 
-    fn read_again(&self, always: bool) -> Result<bool> {
+    fn read_again(&self, always: bool) -> Result<()> {
         let mut read = self.read.lock();
         if !always && file::look(&self.path)? == *read {
-            return Ok(false);
+            return Ok(());
         }
         let (index, stamp) = load(&self.path, &self.policy)?;
-        *self.index.write() = Arc::new(index);
+        let old = std::mem::replace(&mut *self.index.write(), Arc::new(index));
+        self.ended.lock().extend(old.ended_by(&self.index()));
+        drop(old); // Outside the lock: freeing thousands of users takes longer than a check may wait.
         *read = stamp;
         self.told.store(false, Ordering::Relaxed);
-        Ok(true)
+        Ok(())
     }
 
     /// The one door by which a login writes: `change` sees the user as the file has him now, under the lock, and says
@@ -153,6 +170,10 @@ impl Directory for UsersFile {
         self.index.read().tenants().find(text, form)
     }
 
+    fn tenant_by_id(&self, id: &str) -> Option<Arc<Tenant>> {
+        self.index.read().tenants().by_id(id)
+    }
+
     fn tenants(&self) -> Vec<Arc<Tenant>> {
         self.index.read().tenants().all()
     }
@@ -203,7 +224,8 @@ impl Directory for UsersFile {
         })
     }
 
-    fn reload(&self) -> Result<bool> {
-        self.read_again(false)
+    fn reload(&self) -> Result<Vec<String>> {
+        self.read_again(false)?;
+        Ok(std::mem::take(&mut *self.ended.lock()))
     }
 }

@@ -7,6 +7,8 @@
 //!
 //! It must never take one of two members, guess an encoding, or let input decide how deep it recurses.
 
+mod walk;
+
 use crate::base::Reason;
 use serde::de::IgnoredAny;
 use std::borrow::Cow;
@@ -55,9 +57,7 @@ impl<'a> Document<'a> {
     pub fn parse(bytes: &'a [u8], fold_case: bool) -> Result<Document<'a>, Reason> {
         let text = std::str::from_utf8(bytes).map_err(|_| Reason::Unreadable)?;
         serde_json::from_str::<IgnoredAny>(text).map_err(|_| Reason::Unreadable)?;
-        let mut walk = Walk { text, at: 0, nodes: Vec::new(), fold_case };
-        walk.value(Cow::Borrowed(""), 0)?;
-        Ok(Document { nodes: walk.nodes, fold_case })
+        Ok(Document { nodes: walk::nodes(text, fold_case)?, fold_case })
     }
 
     /// The value that `pointer` leads to: member names, or array indices without leading zeros (RFC 6901, already
@@ -67,7 +67,13 @@ impl<'a> Document<'a> {
         for step in pointer {
             place = self.step(place, step.as_ref())?;
         }
-        self.nodes.get(place)?.value.clone()
+        Some(match self.nodes.get(place)?.value.as_ref()? {
+            Value::Text(text) => Value::Text(Cow::Borrowed(text)),
+            Value::Number(number) => Value::Number(number),
+            Value::Bool(bool) => Value::Bool(*bool),
+            Value::Array => Value::Array,
+            Value::Object => Value::Object,
+        })
     }
 
     fn step(&self, place: usize, step: &str) -> Option<usize> {
@@ -95,154 +101,6 @@ impl<'a> Document<'a> {
 fn index(step: &str) -> Option<usize> {
     let is_index = step == "0" || !step.starts_with('0') && step.bytes().all(|byte| byte.is_ascii_digit());
     if is_index { step.parse().ok() } else { None }
-}
-
-/// The second walk. The text is JSON, so anything unexpected is a bug: it ends in `Unreadable`, never in a guess.
-struct Walk<'a> {
-    text: &'a str,
-    at: usize,
-    nodes: Vec<Node<'a>>,
-    fold_case: bool,
-}
-
-impl<'a> Walk<'a> {
-    fn value(&mut self, name: Cow<'a, str>, depth: usize) -> Result<(), Reason> {
-        let place = self.nodes.len();
-        if place >= MAX_VALUES {
-            return Err(Reason::Unreadable);
-        }
-        self.nodes.push(Node { name, value: None, end: 0 });
-        let value = match self.peek()? {
-            b'{' => {
-                self.object(depth + 1)?;
-                Some(Value::Object)
-            }
-            b'[' => {
-                self.array(depth + 1)?;
-                Some(Value::Array)
-            }
-            b'"' => Some(Value::Text(self.string()?)),
-            _ => self.word()?,
-        };
-        let end = self.nodes.len();
-        let node = self.nodes.get_mut(place).ok_or(Reason::Unreadable)?;
-        (node.value, node.end) = (value, end);
-        Ok(())
-    }
-
-    fn object(&mut self, depth: usize) -> Result<(), Reason> {
-        let mut members = Vec::new();
-        self.enter(depth)?;
-        while self.peek()? != b'}' {
-            if members.len() == MAX_MEMBERS {
-                return Err(Reason::Unreadable);
-            }
-            let name = self.string()?;
-            self.skip(b':')?;
-            members.push(self.nodes.len());
-            self.value(name, depth)?;
-            if self.peek()? == b',' {
-                self.at += 1;
-            }
-        }
-        self.at += 1;
-        self.refuse_twins(&members)
-    }
-
-    fn array(&mut self, depth: usize) -> Result<(), Reason> {
-        self.enter(depth)?;
-        while self.peek()? != b']' {
-            self.value(Cow::Borrowed(""), depth)?;
-            if self.peek()? == b',' {
-                self.at += 1;
-            }
-        }
-        self.at += 1;
-        Ok(())
-    }
-
-    /// Steps over the opening bracket.
-    fn enter(&mut self, depth: usize) -> Result<(), Reason> {
-        self.at += 1;
-        if depth > MAX_DEPTH { Err(Reason::Unreadable) } else { Ok(()) }
-    }
-
-    /// Sorting keeps this within n log n, and needs no hash that a client could aim at.
-    fn refuse_twins(&self, members: &[usize]) -> Result<(), Reason> {
-        let name = |&at: &usize| self.nodes.get(at).map_or("", |node| &*node.name);
-        let mut names: Vec<Cow<'_, str>> = members.iter().map(|at| self.folded(name(at))).collect();
-        names.sort_unstable();
-        let twins = names.iter().zip(names.iter().skip(1)).any(|(a, b)| a == b);
-        if twins { Err(Reason::Duplicate) } else { Ok(()) }
-    }
-
-    /// A name as it is compared with its neighbours. Upper then lower case, so that letters which other libraries
-    /// fold onto ASCII (long s, the Kelvin sign) make twins too; a look-up never finds them.
-    fn folded<'n>(&self, name: &'n str) -> Cow<'n, str> {
-        if !self.fold_case {
-            return Cow::Borrowed(name);
-        }
-        if name.is_ascii() {
-            return Cow::Owned(name.to_ascii_lowercase());
-        }
-        Cow::Owned(name.chars().flat_map(char::to_uppercase).flat_map(char::to_lowercase).collect())
-    }
-
-    /// The next byte that is not blank.
-    fn peek(&mut self) -> Result<u8, Reason> {
-        let rest = self.text.as_bytes().get(self.at..).unwrap_or_default();
-        let blanks = rest.iter().take_while(|byte| matches!(byte, b' ' | b'\t' | b'\n' | b'\r')).count();
-        self.at += blanks;
-        rest.get(blanks).copied().ok_or(Reason::Unreadable)
-    }
-
-    fn skip(&mut self, wanted: u8) -> Result<(), Reason> {
-        if self.peek()? != wanted {
-            return Err(Reason::Unreadable);
-        }
-        self.at += 1;
-        Ok(())
-    }
-
-    fn string(&mut self) -> Result<Cow<'a, str>, Reason> {
-        self.skip(b'"')?;
-        let text: &'a str = self.text;
-        let rest = text.get(self.at..).ok_or(Reason::Unreadable)?;
-        let (mut length, mut escaped) = (0, false);
-        loop {
-            match rest.as_bytes().get(length).ok_or(Reason::Unreadable)? {
-                b'"' => break,
-                b'\\' => {
-                    escaped = true;
-                    length += 2;
-                }
-                _ => length += 1,
-            }
-        }
-        let start = self.at;
-        self.at += length + 1;
-        if escaped {
-            let quoted = text.get(start - 1..self.at).ok_or(Reason::Unreadable)?;
-            return serde_json::from_str::<String>(quoted).map(Cow::Owned).map_err(|_| Reason::Unreadable);
-        }
-        rest.get(..length).map(Cow::Borrowed).ok_or(Reason::Unreadable)
-    }
-
-    /// `true`, `false`, `null` or a number.
-    fn word(&mut self) -> Result<Option<Value<'a>>, Reason> {
-        let text: &'a str = self.text;
-        let rest = text.get(self.at..).ok_or(Reason::Unreadable)?;
-        let is_end = |c: char| !matches!(c, '0'..='9' | 'a'..='z' | 'E' | '+' | '-' | '.');
-        let (word, _) = rest.split_at(rest.find(is_end).unwrap_or(rest.len()));
-        self.at += word.len();
-        match word {
-            "" => Err(Reason::Unreadable),
-            "null" => Ok(None),
-            "true" => Ok(Some(Value::Bool(true))),
-            "false" => Ok(Some(Value::Bool(false))),
-            number => Ok(Some(Value::Number(number))),
-        }
-    }
 }
 
 #[cfg(test)]

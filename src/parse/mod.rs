@@ -9,6 +9,7 @@ pub mod authorization;
 pub mod cookie;
 pub mod form;
 pub mod header;
+pub mod instant;
 pub mod json;
 pub mod path;
 pub mod request;

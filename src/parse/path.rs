@@ -5,6 +5,10 @@
 //! open. [`agree`] compares the two readings of the host, [`is_ambiguous`] says whether a third party could have one
 //! of its own. Nothing allocates; all work is linear.
 
+mod ambiguity;
+
+pub use ambiguity::is_ambiguous;
+
 /// Decodes every percent escape once into `out`. `None` if an escape is not two hexadecimal digits or `out` is too
 /// short. `+` stands for itself.
 pub fn decode_once<'b>(text: &[u8], out: &'b mut [u8]) -> Option<&'b [u8]> {
@@ -34,20 +38,10 @@ pub fn agree(routed: &[u8], raw: &[u8]) -> bool {
     well_formed(raw) && (resolves_to(raw, routed, true) || resolves_to(raw, routed, false))
 }
 
-/// Whether a server behind this one, or in front of it, could read `raw` in another way than it was routed.
-///
-/// That is: dot segments, plain or encoded or with a `;`; a segment of nothing but parameters; an encoded slash or
-/// backslash or dot; a backslash, control byte or NUL in any spelling; an escape that is malformed or that decodes to
-/// another escape; bytes that are not UTF-8 (overlong forms); a raw `?` or `#`; a path that begins with two slashes.
-/// Where no proof is needed, such a path is refused.
-pub fn is_ambiguous(raw: &[u8]) -> bool {
-    !well_formed(raw)
-        || raw.iter().any(|byte| matches!(byte, b'?' | b'#'))
-        || raw.starts_with(b"//")
-        || holds_odd_byte(raw)
-        || holds_second_escape(raw)
-        || holds_dots_or_bare_parameters(raw)
-        || !is_utf8(raw)
+/// Whether the host merged slashes that others will see apart: `//` as received, and none as routed.
+pub fn merges(routed: &[u8], raw: &[u8]) -> bool {
+    let doubled = |path: &[u8]| path.windows(2).any(|pair| pair == b"//");
+    doubled(raw) && !doubled(routed)
 }
 
 /// Whether every `%` starts an escape.
@@ -180,65 +174,140 @@ fn is_plain(raw: &[u8]) -> bool {
     !raw.iter().any(|byte| matches!(byte, b'%' | b'.' | b'/' | b'\\'))
 }
 
-fn holds_odd_byte(raw: &[u8]) -> bool {
-    decoding(raw)
-        .any(|(byte, escaped)| byte.is_ascii_control() || byte == b'\\' || escaped && matches!(byte, b'/' | b'.'))
-}
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
 
-/// Whether what is decoded once could be decoded again, also in the old `%uXXXX` form.
-fn holds_second_escape(raw: &[u8]) -> bool {
-    let mut window = [0; 3];
-    decoding(raw).any(|(byte, _)| {
-        window = [window[1], window[2], byte];
-        escape(&window).is_some() || matches!(window, [_, b'%', b'u' | b'U'])
-    })
-}
-
-/// Whether a segment is dots, or is dots or nothing before its `;`, or has a dot touch a `;`.
-fn holds_dots_or_bare_parameters(raw: &[u8]) -> bool {
-    let mut before = b'/';
-    // Length of the segment so far, and whether it was dots only; `None` behind its first `;`.
-    let mut name = Some((0usize, true));
-    let is_bad = |name: Option<(usize, bool)>, parameters: bool| match name {
-        Some((0, _)) => parameters,
-        Some((length, dots)) => dots && length <= 2,
-        None => false,
-    };
-    for (byte, _) in decoding(raw) {
-        match byte {
-            b'/' if is_bad(name, false) => return true,
-            b'/' => name = Some((0, true)),
-            b';' if is_bad(name, true) || before == b'.' => return true,
-            b';' => name = None,
-            b'.' if before == b';' => return true,
-            _ => name = name.map(|(length, dots)| (length + 1, dots && byte == b'.')),
-        }
-        before = byte;
-    }
-    is_bad(name, false)
-}
-
-/// Whether the decoded bytes are UTF-8. A character is at most four bytes, so that much is looked at at once.
-fn is_utf8(raw: &[u8]) -> bool {
-    let mut bytes = decoding(raw).map(|(byte, _)| byte);
-    while let Some(first) = bytes.next() {
-        let length = match first {
-            0..0x80 => continue,
-            0xc2..0xe0 => 2,
-            0xe0..0xf0 => 3,
-            0xf0..0xf5 => 4,
-            _ => return false,
-        };
-        let mut character = [first, 0, 0, 0];
-        for place in character.iter_mut().take(length).skip(1) {
-            match bytes.next() {
-                Some(byte) => *place = byte,
-                None => return false,
+    /// The plain way: decode, split, resolve with a stack. `None` above the root.
+    fn resolve(raw: &str, merge: bool) -> Option<String> {
+        let mut room = vec![0; raw.len()];
+        let decoded = String::from_utf8(decode_once(raw.as_bytes(), &mut room)?.to_vec()).ok()?;
+        let segments: Vec<&str> = decoded.split('/').skip(1).collect();
+        let mut stack = Vec::new();
+        for (at, segment) in segments.iter().enumerate() {
+            let last = at + 1 == segments.len();
+            match *segment {
+                "" if last => stack.push(""),
+                "" if merge => {}
+                "." | ".." => {
+                    if *segment == ".." {
+                        stack.pop()?;
+                    }
+                    if last {
+                        stack.push("");
+                    }
+                }
+                name => stack.push(name),
             }
         }
-        if character.get(..length).is_none_or(|bytes| std::str::from_utf8(bytes).is_err()) {
-            return false;
+        Some(format!("/{}", stack.join("/")))
+    }
+
+    fn agree_text(routed: &str, raw: &str) -> bool {
+        agree(routed.as_bytes(), raw.as_bytes())
+    }
+
+    #[test]
+    fn escapes_are_decoded_once() {
+        let mut out = [0; 8];
+        assert_eq!(decode_once(b"/a%2fbc+%2541", &mut out), None, "does not fit");
+        assert_eq!(decode_once(b"/%2f+%2541", &mut out), Some(&b"//+%41"[..]));
+        assert_eq!(decode_once(b"", &mut []), Some(&b""[..]));
+        for bad in ["%", "%4", "%zz", "a%", "%%41", "%+1", "%u002e"] {
+            assert_eq!(decode_once(bad.as_bytes(), &mut out), None, "{bad}");
         }
     }
-    true
+
+    #[test]
+    fn what_servers_resolve_alike_agrees() {
+        for (routed, raw) in [
+            ("/", "/"),
+            ("/a b", "/a%20b"),
+            ("/%41", "/%2541"),
+            ("/a/c", "/a/b/../c"),
+            ("/a/", "/a/b/.."),
+            ("/a/", "/a/."),
+            ("/", "/a/.."),
+            ("/a/b", "/./a/./b"),
+            ("/raw/q", "/x/%2e%2e/raw/q"),
+            ("/raw/x", "/raw//x"),
+            ("/raw//x", "/raw//x"),
+            ("/raw/", "/raw//"),
+            ("/raw/z", "/raw%2fz"),
+            ("/a;x/b", "/a;x/b"),
+            ("/...", "/..."),
+            ("/\u{fc}", "/%c3%bc"),
+            ("/anything", ""),
+            ("*", "*"),
+        ] {
+            assert!(agree_text(routed, raw), "{routed} {raw}");
+        }
+    }
+
+    #[test]
+    fn what_was_routed_differently_does_not_agree() {
+        for (routed, raw) in [
+            ("/a", "/b"),
+            ("/a", "/a/"),
+            ("/a/", "/a"),
+            ("/a", "/A"),
+            ("/a", "/a;x"),
+            ("/a/b", "/a\\b"),
+            ("/A", "/%2541"),
+            ("/", "/.."),
+            ("/a", "/../a"),
+            ("/a", "/x/../../a"),
+            ("/a", "a"),
+            ("/a", "http://h/a"),
+            ("a", "a/../a"),
+            ("/a", "/a%"),
+            ("/%zz", "/%zz"),
+            ("", "/"),
+            ("/", "/a"),
+            ("/b", "/ab"),
+            ("/ab", "/b"),
+        ] {
+            assert!(!agree_text(routed, raw), "{routed} {raw}");
+        }
+    }
+
+    #[test]
+    fn climbing_over_an_empty_segment_never_agrees() {
+        for routed in ["/public/x", "/admin/public/x"] {
+            assert!(!agree_text(routed, "/admin//../public/x"), "{routed}");
+        }
+        assert!(!agree_text("/a", "//x/../a"));
+        assert!(agree_text("/a/", "/a/x/../"), "the end is no empty segment");
+    }
+
+    #[test]
+    fn long_paths_take_linear_time() {
+        for part in ["/..", "/a", "//", "/%2e", ";", "%25", "/.;"] {
+            let raw = format!("/{}", part.repeat(300_000));
+            assert!(!agree_text("/x", &raw));
+            is_ambiguous(raw.as_bytes());
+        }
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(512))]
+
+        #[test]
+        fn the_backward_walk_is_the_plain_one(raw in "/([/.a;]|%2e|%2F|%41|%25|%c3%bc){0,12}") {
+            let readings = [resolve(&raw, true), resolve(&raw, false)];
+            let decoded = raw.replace("%2e", ".").replace("%2F", "/");
+            let mut segments: Vec<&str> = decoded.split('/').skip(1).collect();
+            let climbs = segments.contains(&"..");
+            segments.pop();
+            let torn = climbs && segments.contains(&"");
+            for routed in readings.iter().flatten() {
+                prop_assert_eq!(agree_text(routed, &raw), !torn, "{} {}", routed, raw);
+            }
+            for other in ["/", "/a", "/a/", "/a/a", "//a", "/.a"] {
+                let expected = !torn && readings.iter().flatten().any(|routed| routed == other);
+                prop_assert_eq!(agree_text(other, &raw), expected, "{} {}", other, raw);
+            }
+        }
+    }
 }

@@ -6,10 +6,12 @@
 //! Namespaces and attributes are ignored, but for `xsi:nil`: real clients send the same element in a namespace, in
 //! another prefix, or in none. All work is linear, apart from at most [`MAX_ATTRIBUTES`] looks at each attribute.
 
+mod markup;
+
 use crate::base::Reason;
+use markup::{accept, is_allowed, is_blank, is_nil, local, resolved};
 use quick_xml::Reader;
-use quick_xml::escape::resolve_predefined_entity;
-use quick_xml::events::{BytesDecl, BytesRef, BytesStart, Event};
+use quick_xml::events::{BytesStart, Event};
 use std::borrow::Cow;
 
 /// Deepest nesting of elements.
@@ -178,60 +180,6 @@ impl<'a> Build<'a> {
     }
 }
 
-/// An XML declaration must say version 1.0, and UTF-8 if it names an encoding.
-fn accept(declaration: &BytesDecl<'_>) -> Result<(), Reason> {
-    let version = declaration.version().map_err(|_| Reason::Unreadable)?;
-    let encoding = declaration.encoding().transpose().map_err(|_| Reason::Unreadable)?;
-    let good = version == "1.0" && encoding.is_none_or(|name| name.eq_ignore_ascii_case("utf-8"));
-    if good { Ok(()) } else { Err(Reason::Unreadable) }
-}
-
-/// What a reference stands for: a character that XML allows, or one of the five predefined entities.
-fn resolved(reference: &BytesRef<'_>) -> Result<Cow<'static, str>, Reason> {
-    match reference.resolve_char_ref() {
-        Ok(Some(character)) if is_allowed(character) => Ok(Cow::Owned(character.into())),
-        Ok(None) => resolve_predefined_entity(reference).map(Cow::Borrowed).ok_or(Reason::Unreadable),
-        _ => Err(Reason::Unreadable),
-    }
-}
-
-/// Whether the element is `xsi:nil`. Looks at every attribute, so that an ill-formed one is refused.
-fn is_nil(tag: &BytesStart<'_>) -> Result<bool, Reason> {
-    let mut nil = false;
-    for (count, attribute) in tag.attributes().enumerate() {
-        let attribute = attribute.map_err(|_| Reason::Unreadable)?;
-        let value = attribute.normalized_value(quick_xml::XmlVersion::Implicit1_0);
-        let value = value.map_err(|_| Reason::Unreadable)?;
-        let name = attribute.key.0;
-        if count >= MAX_ATTRIBUTES || attribute.value.contains('<') || !value.chars().all(is_allowed) {
-            return Err(Reason::Unreadable);
-        }
-        let prefixed = local(name)? == "nil" && name != "nil";
-        nil |= prefixed && matches!(value.trim(), "true" | "1");
-    }
-    Ok(nil)
-}
-
-/// The part of a name behind its prefix, if it is a name (Namespaces in XML, section 4; all characters beyond ASCII
-/// are taken as letters).
-fn local(name: &str) -> Result<&str, Reason> {
-    let is_part = |part: &str| {
-        let starts = part.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_' || !c.is_ascii());
-        starts && part.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.') || !c.is_ascii())
-    };
-    let (prefix, local) = name.split_once(':').unwrap_or(("_", name));
-    if is_part(prefix) && is_part(local) { Ok(local) } else { Err(Reason::Unreadable) }
-}
-
-/// The characters of XML 1.0, section 2.2, but not the byte order mark.
-const fn is_allowed(character: char) -> bool {
-    matches!(character, '\t' | '\n' | '\r' | ' '..='\u{d7ff}' | '\u{e000}'..='\u{fefe}' | '\u{ff00}'..='\u{fffd}' | '\u{10000}'..)
-}
-
-const fn is_blank(byte: u8) -> bool {
-    matches!(byte, b' ' | b'\t' | b'\n' | b'\r')
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -346,6 +294,8 @@ mod tests {
             "<u a=b/>",
             "<u a/>",
             "<u a='1' a='2'/>",
+            "<u a='1'b='2'/>",
+            "<?xml version='1.0'encoding='utf-8'?><u/>",
             "<u a='&#2;'/>",
             "<1/>",
             "<u:/>",
@@ -359,6 +309,11 @@ mod tests {
             "<?xml version='1.0' encoding='UTF-7'?><u/>",
             "<?xml version='1.0' encoding='utf-16'?><u/>",
             "<?xml encoding='utf-8'?><u/>",
+            "<?xml?><u/>",
+            "<?xml version='1.0'&encoding='utf-8'?><u/>",
+            "<?xml version='1.0' a='b'?><u/>",
+            "<?xml version='1.0' standalone='maybe'?><u/>",
+            "<?xml version='1.0' standalone='yes' encoding='utf-8'?><u/>",
             "\u{feff}<u/>",
             "<u><![CDATA[x</u>",
             "<u",

@@ -4,8 +4,8 @@
 //! time. What one hash leaves in it would let a thief of the memory guess at a half of the hash's cost, no less, for
 //! two passes wrote over everything; memory of a single pass is wiped instead of kept.
 
-use super::phc::{self, Fault};
 use super::Policy;
+use super::phc::{self, Fault};
 use crate::base::{Reason, Result, random, secret};
 use ::argon2::{Algorithm, Argon2, Block, Params, Version};
 use parking_lot::Mutex;
@@ -139,7 +139,13 @@ impl Pool {
         Ok(Pool { blocks, free: Mutex::new(Vec::new()) })
     }
 
-    fn run(&self, context: &Argon2<'_>, password: &[u8], salt: &[u8], out: &mut [u8]) -> std::result::Result<(), Reason> {
+    fn run(
+        &self,
+        context: &Argon2<'_>,
+        password: &[u8],
+        salt: &[u8],
+        out: &mut [u8],
+    ) -> std::result::Result<(), Reason> {
         let wanted = context.params().block_count();
         let mut memory = self.free.lock().pop().unwrap_or_default();
         if memory.len() < wanted {

@@ -38,7 +38,9 @@ pub(super) fn push(out: &mut String, mut bits: u32, count: usize) {
 pub(super) fn encode(digest: &[u8], order: &[u8]) -> String {
     let mut out = String::with_capacity(digest.len() * 4 / 3 + 2);
     for group in order.chunks(3) {
-        let bits = group.iter().fold(0u32, |bits, &at| bits << 8 | u32::from(digest.get(usize::from(at)).copied().unwrap_or(0)));
+        let bits = group
+            .iter()
+            .fold(0u32, |bits, &at| bits << 8 | u32::from(digest.get(usize::from(at)).copied().unwrap_or(0)));
         push(&mut out, bits, group.len() + 1);
     }
     out

@@ -73,7 +73,8 @@ pub(super) fn parse(text: &str) -> std::result::Result<(Format, Parsed<'_>), Fau
 ///
 /// Errors: [`crate::base::Status::Invalid`] with the cause and the mend; no part of the hash is in the sentence.
 pub fn check(hash: &str, policy: &Policy) -> Result<Format> {
-    let (format, _) = parse(hash).map_err(|fault| Error::invalid(format!("the password hash cannot be used: {fault}")))?;
+    let (format, _) =
+        parse(hash).map_err(|fault| Error::invalid(format!("the password hash cannot be used: {fault}")))?;
     if policy.allows(format) {
         return Ok(format);
     }

@@ -98,10 +98,12 @@ pub(super) fn write(claims: &Claims<'_>, room: &mut [u8; LARGEST]) -> Result<usi
 ///
 /// Errors: [`Reason::TokenMalformed`] for whatever [`write`] does not write. Such bytes were sealed by a key of the
 /// ring all the same: by another version of this library, or by a bug.
+#[inline]
 pub(super) fn read(bytes: &[u8]) -> std::result::Result<Claims<'_>, Reason> {
     split(bytes).ok_or(Reason::TokenMalformed)
 }
 
+#[inline]
 fn split(bytes: &[u8]) -> Option<Claims<'_>> {
     let ([flags], rest) = bytes.split_first_chunk()?;
     let ([i0, i1, i2, i3, i4], rest) = rest.split_first_chunk()?;
@@ -123,7 +125,7 @@ fn split(bytes: &[u8]) -> Option<Claims<'_>> {
         && !principal.is_empty()
         && extra.is_empty() == (flags & HAS_EXTRA == 0)
         && bucket(bytes.len() - rest.len(), !extra.is_empty()) == Some(bytes.len())
-        && rest.iter().all(|byte| *byte == 0);
+        && rest.iter().fold(0, |any, byte| any | byte) == 0;
     well_formed.then_some(Claims {
         issued,
         ends: issued + i64::from(lifetime),
@@ -238,16 +240,16 @@ mod tests {
         let changed = |place: usize, byte: u8| {
             let mut bytes = good.clone();
             bytes[place] = byte;
-            read(&bytes)
+            read(&bytes).err()
         };
         for place in 58..104 {
-            assert_eq!(changed(place, 1), Err(Reason::TokenMalformed), "padding at {place}");
+            assert_eq!(changed(place, 1), Some(Reason::TokenMalformed), "padding at {place}");
         }
-        assert_eq!(changed(0, 4), Err(Reason::TokenMalformed), "an unknown flag");
-        assert_eq!(changed(0, 3), Err(Reason::TokenMalformed), "extra in the smallest bucket");
-        assert_eq!(changed(50, 0), Err(Reason::TokenMalformed), "no principal");
-        assert_eq!(changed(50, 54), Err(Reason::TokenMalformed), "a principal beyond the end");
-        assert_eq!(changed(51, 0xff), Err(Reason::TokenMalformed), "not UTF-8");
+        assert_eq!(changed(0, 4), Some(Reason::TokenMalformed), "an unknown flag");
+        assert_eq!(changed(0, 3), Some(Reason::TokenMalformed), "extra in the smallest bucket");
+        assert_eq!(changed(50, 0), Some(Reason::TokenMalformed), "no principal");
+        assert_eq!(changed(50, 54), Some(Reason::TokenMalformed), "a principal beyond the end");
+        assert_eq!(changed(51, 0xff), Some(Reason::TokenMalformed), "not UTF-8");
         let mut wide = good.clone();
         wide.resize(200, 0);
         assert_eq!(read(&wide), Err(Reason::TokenMalformed), "a larger bucket than needed");

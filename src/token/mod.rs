@@ -6,6 +6,8 @@
 mod claims;
 mod epoch;
 pub mod sealed;
+#[cfg(test)]
+mod sealed_tests;
 mod subkeys;
 
 pub use claims::{Claims, MAX_PRINCIPAL, tenant_tag};

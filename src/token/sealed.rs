@@ -203,6 +203,12 @@ impl Sealer {
         keys.map(|(place, key)| (key.id(), self.epoch.counted(place))).collect()
     }
 
+    /// How many subkeys are kept for opening.
+    #[cfg(test)]
+    pub(super) fn kept_subkeys(&self) -> usize {
+        self.opening.count()
+    }
+
     /// The ring that this sealer was made with.
     pub fn keyring(&self) -> &Arc<Keyring> {
         &self.keyring
@@ -275,4 +281,74 @@ fn seal(
     let tag = mint.sealing.seal_in_place_separate_tag(nonce, aad, sealed).ok()?;
     after.get_mut(..TAG)?.copy_from_slice(tag.as_ref());
     Some(CLAIMS_AT + claims.len() + TAG)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::crypto::scratch::Scratch;
+
+    /// 2026-01-01T00:00:00Z
+    const NOW: i64 = 1_767_225_600;
+    const SALT: Salt = [1, 2, 3, 4, 5, 6, 7, 8];
+
+    fn sealer() -> Sealer {
+        let folder = Scratch::new();
+        let path = folder.write(
+            "ring.toml",
+            "format = 1\ngeneration = 1\nsite_secret = \"Zm9yLXRlc3RzLW9ubHktdGhlLXNpdGUtc2VjcmV0MDA\"\n\
+             [[key]]\nmaster = \"Zm9yLXRlc3RzLW9ubHktdGhlLWZpcnN0LW1hc3RlcjE\"\n\
+             published = 2026-01-01T00:00:00Z\nsigning = 2026-01-01T00:00:00Z\n",
+        );
+        Sealer::new(Arc::new(Keyring::load(&path, NOW).unwrap()), Clock::fake(NOW))
+    }
+
+    fn sealed(sealer: &Sealer, binding: &Binding, random: &[u8; 16], principal: &str) -> Vec<u8> {
+        let claims = Claims {
+            issued: NOW,
+            ends: NOW + 3600,
+            seq: 42,
+            sid: [3; 16],
+            has_session: true,
+            tenant: claims::tenant_tag("{C840BE1A-5B47-4AC0-8EF7-835C166C8E24}"),
+            principal,
+            extra: b"",
+        };
+        let (mut room, mut raw) = ([0; LARGEST], [0; LARGEST_RAW]);
+        let bucket = claims::write(&claims, &mut room).unwrap();
+        let key = sealer.keyring.signing(NOW).unwrap();
+        let header = header(&key.id(), &SALT);
+        let seal = |mint: &Mint| seal(mint, binding, &header, random, &room[..bucket], &mut raw);
+        let length = sealer.minting.with(key, &SALT, seal).flatten().unwrap();
+        raw[..length].to_vec()
+    }
+
+    /// Computed by another program from the tables above (Python, `cryptography` 48).
+    const KNOWN: &str = "\
+        ASEFv0IfRrIpAQIDBAUGBwgL2poxW0rTGoHSFVumOnBIcOaEF9AlMzwutIRntwBDGuR3omwm_wUIj_J4jwOXXPHOI7SOgSwb-QHO\
+        FY8r663ZgeEM-U51tm8QTRun9XoPKSU23aycIK6-VqJ5dySF4-P5g1WQFUvRb61ONVkx4ePDZrTDRgh-oNhzbhl1Xns9Fpv_fxE";
+
+    #[test]
+    fn a_token_made_by_the_tables_alone_is_the_same_token() {
+        let sealer = sealer();
+        let binding = Binding::new("token", "mfiles", "data.example.org");
+        assert_eq!(base64url(&sealed(&sealer, &binding, &[9; 16], "AlexK")), KNOWN);
+        let mut room = Room::new();
+        let opened = sealer.open(&binding, KNOWN.as_bytes(), Clock::fake(NOW).now(), &mut room).unwrap();
+        assert_eq!((opened.claims.principal, opened.claims.seq), ("AlexK", 42));
+    }
+
+    #[test]
+    fn repeated_randomness_repeats_a_nonce_only_for_the_same_message() {
+        let sealer = sealer();
+        let (here, there) = (Binding::new("token", "mfiles", "a"), Binding::new("token", "mfiles", "b"));
+        let nonce = |binding, random: u8, principal| {
+            sealed(&sealer, binding, &[random; 16], principal)[NONCE_AT..CLAIMS_AT].to_vec()
+        };
+        let first = nonce(&here, 9, "AlexK");
+        assert_eq!(nonce(&here, 9, "AlexK"), first);
+        assert_ne!(nonce(&here, 9, "Aladdin"), first, "other claims");
+        assert_ne!(nonce(&there, 9, "AlexK"), first, "the same claims for another site");
+        assert_ne!(nonce(&here, 8, "AlexK"), first, "other randomness");
+    }
 }

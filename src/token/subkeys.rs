@@ -79,9 +79,11 @@ impl Opening {
         if self.with(&id, &salt, |_| ()).is_some() {
             return;
         }
+        // An empty place first, else the places take turns.
         let turn = self.turn.fetch_add(1, Ordering::Relaxed);
-        for way in 0..WAYS {
-            let Some(slot) = self.places(&salt).nth(turn.wrapping_add(way) % WAYS) else { continue };
+        let empty = self.places(&salt).filter(|slot| slot.hint.load(Ordering::Relaxed) == 0);
+        let in_turn = self.places(&salt).cycle().skip(turn % WAYS).take(WAYS);
+        for slot in empty.chain(in_turn) {
             let Some(mut kept) = slot.kept.try_write() else { continue };
             slot.hint.store(u64::from_ne_bytes(salt), Ordering::Relaxed);
             *kept = Some(Kept { id, salt, key });
@@ -95,10 +97,10 @@ impl Opening {
         self.slots.iter().filter(|slot| slot.kept.read().is_some()).count()
     }
 
-    fn places(&self, salt: &Salt) -> impl Iterator<Item = &Slot> {
+    fn places(&self, salt: &Salt) -> impl Iterator<Item = &Slot> + Clone {
         // Salts are random, so any byte spreads them evenly.
         let set = usize::from(salt[0]) % (SLOTS / WAYS);
-        self.slots.iter().skip(set * WAYS).take(WAYS)
+        self.slots.chunks_exact(WAYS).nth(set).unwrap_or_default().iter()
     }
 }
 
@@ -165,7 +167,7 @@ mod tests {
         let ring = Keyring::ephemeral(1_000).unwrap();
         let id = key_of(&ring).id();
         let opening = Opening::new();
-        for number in 0..1_000u64 {
+        for number in 1..=1_000u64 {
             let salt = number.to_le_bytes();
             opening.keep(id, salt, sealing(key_of(&ring), &salt).unwrap());
             assert!(opening.with(&id, &salt, |_| ()).is_some(), "the newest is there");
