@@ -491,16 +491,25 @@ fn a_refused_log_in_is_explained_with_number_name_and_mend_and_leaves_with_1() {
 #[test]
 fn explain_takes_profile_prefix_and_address_from_its_options() {
     let folder = samples();
-    let get = "GET /data/edge/api/rest/a/b HTTP/1.1\nAuthorization: Basic QWxhZGRpbjpPcGVuU2VzYW1l\n\n";
-    let profile = ["explain", "-", "--profile", "mashzone", "--json"];
-    let json = folder.janua_with(get, &profile).is(1).json();
+    let get = "GET /data/REST/session/vaults HTTP/1.1\nX-Username: AlexK\nX-Password: My Password\n\n";
+    let json = folder.janua_with(get, &["explain", "-", "--profile", "mfiles", "--json"]).is(1).json();
     assert_eq!(json["reason"]["name"], "no-endpoint");
-    let get = get.replace("/edge", "/mashzone/edge");
-    let said =
-        folder.janua_with(&get, &[&profile[..], &["--prefix", "/data", "--tls", "--client", "192.0.2.7"]].concat());
-    let said = said.is(0);
-    assert_eq!(said.json()["set_inward"]["X-User"], "Aladdin");
+    let options = ["explain", "-", "--profile", "mfiles", "--prefix", "/data", "--tls", "--client", "192.0.2.7"];
+    let said = folder.janua_with(get, &options).is(0);
+    assert!(said.out.contains("from 192.0.2.7 over TLS") && said.out.contains("X-Password"), "{}", said.out);
+    assert!(said.out.contains("reason    1 proven"), "{}", said.out);
     holds_no_secret(&said);
+}
+
+#[test]
+fn explain_as_of_another_time_finds_a_key_ended() {
+    let folder = samples();
+    let key = folder.janua(&["user", "key", "add", "admin@test.com", "backup", "--expires", "1h"]).is(0).out;
+    let get = format!("GET /api/admin/activeSessions HTTP/1.1\napiKey: {key}\n");
+    let said = folder.janua_with(&get, &["explain", "-"]).is(0);
+    assert!(!said.out.contains(key.trim()), "{}", said.out);
+    let json = folder.janua_with(&get, &["explain", "-", "--at", "+2h", "--json"]).is(1).json();
+    assert!(json["steps"].to_string().contains("wrong-key"), "{json}");
 }
 
 #[test]

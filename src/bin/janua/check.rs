@@ -63,10 +63,9 @@ pub fn build(path: &Path, host_directory: bool) -> Done {
     let facts = Facts::read(path)?;
     let engine = Engine::build(config).map_err(as_file)?;
     let own = facts.text("engine", "profile");
-    let prefix = facts.text("engine", "prefix").unwrap_or_default();
     for profile in profiles(&facts) {
         // Sites of other profiles than the default one have prefixes that only the host knows.
-        let prefix = if own == Some(profile) { prefix } else { "" };
+        let prefix = if own == Some(profile) { None } else { Some("") };
         engine.site(Some(profile), prefix, false).map_err(as_file)?;
     }
     Ok(())
@@ -211,19 +210,20 @@ impl Found {
         match &self.ring {
             None => output::line("keyring    ephemeral")?,
             Some((path, ring)) => output::line(format!(
-                "keyring    {}, generation {}, {} keys, signing with {}",
+                "keyring    {}, generation {}, {}, signing with {}",
                 path.display(),
                 ring.generation(),
-                ring.keys().len(),
+                counted(ring.keys().len(), "key"),
                 self.signing().map_or("none".to_owned(), |(id, age)| format!("{id}, {age} old")),
             ))?,
         }
         match (&self.users, facts.text("directory", "htpasswd")) {
             (Some((path, users, tenants)), _) => output::line(format!(
-                "users      {}: {} users, {} of them disabled, {tenants} tenants",
+                "users      {}: {}, {} of them disabled, {}",
                 path.display(),
-                users.len(),
+                counted(users.len(), "user"),
                 users.iter().filter(|u| u.disabled).count(),
+                counted(*tenants, "tenant"),
             ))?,
             (None, Some(path)) => output::line(format!("users      htpasswd file {}", output::plain(path)))?,
             (None, None) => output::line("users      the host's own directory")?,
@@ -288,6 +288,11 @@ fn kinds(users: &[User]) -> Value {
         kinds.insert(kind.to_owned(), (count + 1).into());
     }
     Value::Object(kinds)
+}
+
+/// `1 key`, `2 keys`.
+fn counted(count: usize, noun: &str) -> String {
+    format!("{count} {noun}{}", if count == 1 { "" } else { "s" })
 }
 
 /// The first names, and how many more there are.

@@ -3,7 +3,7 @@
 //! It does what a host does: hands over the head first and the body when it is asked for. The words are the engine's and
 //! `docs/reasons.md`'s; whatever the request brought in confidence is struck out before anything is printed.
 
-use crate::configuration::{self, Facts};
+use crate::configuration;
 use crate::failure::{Code, Failure};
 use crate::redact::Redactor;
 use crate::request::{self, Parsed};
@@ -89,16 +89,14 @@ fn input(path: &Path) -> Result<Zeroizing<Vec<u8>>, Failure> {
 }
 
 fn site(arguments: &Arguments) -> Result<Arc<Site>, Failure> {
-    let (path, mut config) = configuration::read(arguments.config.as_deref())?;
-    let facts = Facts::read(&path)?;
+    let (_, mut config) = configuration::read(arguments.config.as_deref())?;
     if let Some(at) = arguments.at {
         config.set_clock(Clock::fake(at));
     }
     let as_file = |e: janua::base::Error| Failure::file(e.message);
     let engine = Engine::build(config).map_err(as_file)?;
     engine.attach().map_err(as_file)?;
-    let prefix = arguments.prefix.as_deref().or_else(|| facts.text("engine", "prefix")).unwrap_or_default();
-    engine.site(arguments.profile.as_deref(), prefix, arguments.optional).map_err(as_file)
+    engine.site(arguments.profile.as_deref(), arguments.prefix.as_deref(), arguments.optional).map_err(as_file)
 }
 
 /// What was found out.
@@ -126,7 +124,7 @@ impl Told {
         self.step(site, &request)?;
         if self.decision.outcome() == Outcome::NeedBody {
             let (limit, length) = (self.decision.body_limit(), parsed.body.len());
-            self.steps.push(format!("the host is asked for the body, at most {limit} bytes, and hands over {length}"));
+            self.steps.push(format!("the host hands over the body, {length} bytes"));
             request.body = if length > limit { Body::TooLarge } else { Body::Given(&parsed.body) };
             self.step(site, &request)?;
         }
@@ -162,7 +160,7 @@ impl Told {
             self.text(&request.raw_path),
             arguments.client
         ))?;
-        let names: Vec<String> = request.headers.iter().map(|(name, _)| self.text(name)).collect();
+        let names: Vec<String> = request.headers.iter().map(|(name, _)| named(name)).collect();
         let names = if names.is_empty() { "none".to_owned() } else { names.join(", ") };
         output::line(format!("headers   {names}; a body of {} bytes", request.body.len()))?;
         for (number, step) in self.steps.iter().enumerate() {
@@ -180,7 +178,7 @@ impl Told {
         for (name, value) in d.set_inward() {
             output::line(format!("inward    {}: {}", self.text(name), self.text(value)))?;
         }
-        let sent: Vec<String> = d.response().map(|(name, _)| self.text(name)).collect();
+        let sent: Vec<String> = d.response().map(|(name, _)| named(name)).collect();
         if !sent.is_empty() || !d.body().is_empty() {
             // Values may be a new session's cookie or a token: names and lengths only.
             let sent = if sent.is_empty() { "no headers".to_owned() } else { sent.join(", ") };
@@ -209,7 +207,7 @@ impl Told {
             d.roles().split(|b| *b == b',').filter(|r| !r.is_empty()).map(|r| self.text(r)).collect();
         let inward: serde_json::Map<String, serde_json::Value> =
             d.set_inward().map(|(name, value)| (self.text(name), self.text(value).into())).collect();
-        let sent: Vec<String> = d.response().map(|(name, _)| self.text(name)).collect();
+        let sent: Vec<String> = d.response().map(|(name, _)| named(name)).collect();
         json!({
             "let_in": self.is_let_in(),
             "outcome": outcome_name(d.outcome()),
@@ -228,6 +226,11 @@ impl Told {
             "steps": self.steps,
         })
     }
+}
+
+/// A header's name; names are no secrets.
+fn named(name: &[u8]) -> String {
+    output::plain(&String::from_utf8_lossy(name))
 }
 
 fn outcome_name(outcome: Outcome) -> &'static str {

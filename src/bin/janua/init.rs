@@ -26,7 +26,7 @@ pub struct Arguments {
     /// The site that sessions and tokens are bound to, usually the host name that clients see
     #[arg(long, value_name = "NAME", default_value = "localhost")]
     site: String,
-    /// The wire protocol: form, mashzone, mauro, menandmice, mfiles, or a path ending in .toml
+    /// The wire protocol: a built-in profile such as form or mauro, or a path ending in .toml
     #[arg(long, value_name = "PROFILE", default_value = "form")]
     profile: String,
     /// Let this group read the files (0640), for a service that runs in it

@@ -25,8 +25,15 @@ impl Redactor {
     pub fn new(request: &Parsed) -> Redactor {
         let mut redactor = Redactor(Vec::new());
         for (name, value) in &request.headers {
-            if hints(name) {
-                redactor.header(value);
+            match name.to_ascii_lowercase().as_slice() {
+                b"authorization" | b"proxy-authorization" | b"cookie" => redactor.words(value),
+                name if hints(name) => redactor.add(&String::from_utf8_lossy(value)),
+                _ => {}
+            }
+        }
+        for segment in String::from_utf8_lossy(&request.path).split('/') {
+            if looks_drawn(segment) {
+                redactor.add(segment);
             }
         }
         let query = form_urlencoded::parse(&request.query);
@@ -53,8 +60,8 @@ impl Redactor {
         crate::output::plain(&struck)
     }
 
-    /// A header's value, its words, each cookie's value, and the pair inside Basic.
-    fn header(&mut self, value: &[u8]) {
+    /// The value of Authorization or Cookie, its words, each cookie's value, and the password inside Basic.
+    fn words(&mut self, value: &[u8]) {
         let text = String::from_utf8_lossy(value);
         self.add(&text);
         for word in text.split([' ', ';', ',']) {
@@ -105,6 +112,14 @@ pub fn hints(name: &[u8]) -> bool {
     HINTS.iter().any(|hint| name.contains(hint))
 }
 
+/// Whether a segment of a path could be a session's id or a key: drawn at random, and no GUID, which names an object.
+fn looks_drawn(segment: &str) -> bool {
+    let is_guid = segment.len() == 36 && segment.bytes().filter(|b| *b == b'-').count() == 4;
+    let has_digit = segment.bytes().any(|b| b.is_ascii_digit());
+    let plain = segment.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_'));
+    segment.len() >= 20 && has_digit && plain && !is_guid
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -126,6 +141,15 @@ mod tests {
         assert_eq!(clean(json, all), all.replace("pa55w0rd", STRUCK));
         let xml = "POST / HTTP/1.1\n\n<l><n:password xmlns:n='x'>pa55w0rd</n:password></l>";
         assert_eq!(clean(xml, all), all.replace("pa55w0rd", STRUCK));
+    }
+
+    #[test]
+    fn an_id_in_the_path_is_struck_out_and_names_of_headers_and_objects_stay() {
+        let id = "0123456789ABCDEF0123456789ABCDEF";
+        let request = format!("GET /api/session/isAuthenticated/{id} HTTP/1.1\nX-Password: My Password\n\n");
+        assert_eq!(clean(&request, &format!("/x/{id} X-Password")), format!("/x/{STRUCK} X-Password"));
+        let object = "/api/models/7c9e6679-7425-40de-944b-e07fc1f90ae7";
+        assert_eq!(clean(&format!("GET {object} HTTP/1.1\n\n"), object), object);
     }
 
     #[test]

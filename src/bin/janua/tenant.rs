@@ -24,6 +24,7 @@ pub struct Arguments {
 enum What {
     /// Add a tenant and print its id
     Add {
+        /// What people call it
         name: String,
         /// Its id [default: a new GUID]
         #[arg(long)]

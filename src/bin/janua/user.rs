@@ -47,9 +47,15 @@ enum What {
         json: bool,
     },
     /// Shut a user out, and end all sessions and tokens of that user
-    Disable { name: String },
+    Disable {
+        /// The user
+        name: String,
+    },
     /// Let a disabled user in again
-    Enable { name: String },
+    Enable {
+        /// The user
+        name: String,
+    },
     /// Set a new password, and end what was made with the old one
     Passwd(Passwd),
     /// Take over the users of an htpasswd file
@@ -60,6 +66,7 @@ enum What {
 
 #[derive(clap::Args)]
 struct Add {
+    /// What the user logs in with
     name: String,
     /// A role; may be given more than once
     #[arg(long = "role", value_name = "ROLE")]
@@ -67,8 +74,10 @@ struct Add {
     /// A tenant by id or name; may be given more than once
     #[arg(long = "tenant", value_name = "TENANT")]
     tenants: Vec<String>,
+    /// Shown by some profiles
     #[arg(long, value_name = "ADDRESS", default_value = "", hide_default_value = true)]
     email: String,
+    /// Shown by some profiles
     #[arg(long, value_name = "TEXT", default_value = "", hide_default_value = true)]
     full_name: String,
     /// Make a random password that is good for one log-in, and print it once
@@ -83,6 +92,7 @@ struct Add {
 
 #[derive(clap::Args)]
 struct Passwd {
+    /// The user
     name: String,
     /// Make a random password that is good for one log-in, and print it once; the old one stays
     #[arg(long, conflicts_with = "password_stdin")]
