@@ -21,50 +21,59 @@ fn root() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR"))
 }
 
-/// Whether a file of `src/` holds tests only.
-fn is_tests(name: &str) -> bool {
-    name.ends_with("/tests.rs")
-        || name.contains("/tests/")
-        || name.ends_with("_tests.rs")
-        || name.ends_with("/suite.rs")
-}
-
-/// The lines of the items under `#[cfg(test)]`, with everything inside them.
-fn test_lines(tokens: &[Token]) -> Vec<(usize, usize)> {
+/// The items that exist only under test: the places of their first and last token.
+fn test_items(tokens: &[Token]) -> Vec<(usize, usize)> {
     let word = |at: usize| tokens.get(at).map_or("", |t| t.text.as_str());
     let mut found = Vec::new();
-    for at in 0..tokens.len() {
-        let gated = (0..7).map(|n| word(at + n)).eq(["#", "[", "cfg", "(", "test", ")", "]"]);
-        if !gated {
-            continue;
+    for at in (0..tokens.len()).filter(|at| word(*at) == "#" && word(at + 1) == "[") {
+        let closed = (at..tokens.len()).find(|n| word(*n) == "]").unwrap_or(at);
+        let inside: Vec<&str> = (at + 2..closed).map(word).collect();
+        let gated =
+            inside == ["test"] || inside[..1] == ["cfg"] && inside.contains(&"test") && !inside.contains(&"not");
+        if gated {
+            found.push((at, end_of_item(tokens, closed + 1)));
         }
-        let open = (at..tokens.len()).find(|n| matches!(word(*n), "{" | ";")).unwrap_or(at);
-        let mut depth = 0_usize;
-        let mut end = open;
-        while word(open) == "{" && end < tokens.len() {
-            match word(end) {
-                "{" => depth += 1,
-                "}" => depth -= 1,
-                _ => {}
-            }
-            if depth == 0 {
-                break;
-            }
-            end += 1;
+    }
+    found
+}
+
+/// The last token of the item that begins at `start`, attributes before it included.
+fn end_of_item(tokens: &[Token], start: usize) -> usize {
+    let (mut depth, mut at) = (0_usize, start);
+    while at < tokens.len() {
+        match tokens[at].text.as_str() {
+            "{" | "(" | "[" => depth += 1,
+            "}" | ")" | "]" => depth = depth.saturating_sub(1),
+            _ => {}
         }
-        let line = |n: usize| tokens.get(n).map_or(usize::MAX, |t| t.line);
-        found.push((line(at), line(end)));
+        if depth == 0 && matches!(tokens[at].text.as_str(), ";" | "}") {
+            return at;
+        }
+        at += 1;
+    }
+    at.saturating_sub(1)
+}
+
+/// The modules in other files that a file declares for tests only, as beginnings of their paths.
+fn test_modules(name: &str, source: &str) -> Vec<String> {
+    let tokens = tokens::read(source);
+    let (folder, file) = name.rsplit_once('/').unwrap_or(("", name));
+    let own = matches!(file, "mod.rs" | "lib.rs" | "main.rs");
+    let folder = if own { folder.to_owned() } else { format!("{folder}/{}", file.trim_end_matches(".rs")) };
+    let mut found = Vec::new();
+    for (from, to) in test_items(&tokens).into_iter().filter(|(_, to)| tokens[*to].text == ";") {
+        if tokens[to - 2].text == "mod" && from < to {
+            found.extend([".rs", "/"].map(|end| format!("{folder}/{}{end}", tokens[to - 1].text)));
+        }
     }
     found
 }
 
 /// What is wrong with a file of `src/`.
 fn source_faults(name: &str, source: &str) -> Vec<String> {
-    if is_tests(name) {
-        return Vec::new();
-    }
     let tokens = tokens::read(source);
-    let tests = test_lines(&tokens);
+    let line = |at: usize| tokens.get(at).map_or(0, |token| token.line);
+    let tests: Vec<(usize, usize)> = test_items(&tokens).into_iter().map(|(from, to)| (line(from), line(to))).collect();
     let tested = |line: usize| tests.iter().any(|(from, to)| (*from..=*to).contains(&line));
     let mut wrong = Vec::new();
     if !MAY_NAME_PRODUCTS.iter().any(|allowed| name.starts_with(allowed)) {
@@ -79,7 +88,8 @@ fn source_faults(name: &str, source: &str) -> Vec<String> {
     for (at, token) in tokens.iter().enumerate().filter(|(_, token)| !tested(token.line)) {
         let text = token.text.as_str();
         let called = (word(at + 1) == "(" && at > 0 && word(at - 1) == ".") || word(at + 1) == "!";
-        if !name.starts_with("src/bin/") && PANICS.contains(&text) && called {
+        let constant = at > 1 && (word(at - 1) == "=" || word(at - 1) == "{" && word(at - 2) == "const");
+        if !name.starts_with("src/bin/") && PANICS.contains(&text) && called && !constant {
             wrong.push(format!("{name}:{}: `{text}` in the library", token.line));
         }
         let room = name.starts_with("src/ffi/") || name.ends_with("/sys.rs");
@@ -137,13 +147,19 @@ fn files(folder: &Path) -> Vec<PathBuf> {
 #[test]
 fn nothing_stands_in_the_tree_that_may_not() {
     let root = root();
+    let named = files(&root).into_iter().filter_map(|path| {
+        let name = path.strip_prefix(&root).ok()?.display().to_string();
+        Some((name, fs::read_to_string(&path).ok()?))
+    });
+    let named: Vec<(String, String)> = named.collect();
+    let source = |name: &str| name.starts_with("src/") && name.ends_with(".rs");
+    let sources = named.iter().filter(|(name, _)| source(name));
+    let tests: Vec<String> = sources.flat_map(|(name, text)| test_modules(name, text)).collect();
     let mut wrong = Vec::new();
-    for path in files(&root) {
-        let name = path.strip_prefix(&root).unwrap().display().to_string();
-        let Ok(text) = fs::read_to_string(&path) else { continue };
-        wrong.extend(tree_faults(&name, &text));
-        if name.starts_with("src/") && name.ends_with(".rs") {
-            wrong.extend(source_faults(&name, &text));
+    for (name, text) in &named {
+        wrong.extend(tree_faults(name, text));
+        if source(name) && !tests.iter().any(|module| name.starts_with(module.as_str())) {
+            wrong.extend(source_faults(name, text));
         }
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
@@ -158,6 +174,12 @@ fn what_is_planted_is_caught() {
     assert_eq!(source_faults("src/base/sys.rs", "fn f() { unsafe { g() } }").len(), 0);
     assert_eq!(source("#[cfg(test)]\nmod tests {\n    fn f() { x.unwrap(); \"mfiles\" }\n}\n"), 0);
     assert_eq!(source("#[cfg(test)]\nmod tests;\nfn f() { x.unwrap() }"), 1, "only the item itself is a test");
+    assert_eq!(source("#[cfg(all(test, unix))]\nmod tests { fn f() { x.unwrap() } }\nconst _: () = assert!(true);"), 0);
+    assert_eq!(source("#[cfg(not(test))]\nfn f() { x.unwrap() }"), 1);
+    assert_eq!(source("#[test]\n#[cfg(unix)]\nfn f() {\n x.unwrap()\n}\nfn g() { x.unwrap() }"), 1);
+    let modules =
+        test_modules("src/store/mod.rs", "#[cfg(any(test, feature = \"x\"))]\n#[doc(hidden)]\npub mod suite;");
+    assert_eq!(modules, ["src/store/suite.rs", "src/store/suite/"]);
     assert_eq!(source("fn f() { x.unwrap_or(0); expect(b'a'); \"panic!\"; }"), 0);
     assert_eq!(tree_faults("a", concat!("// TO", "DO: later")).len(), 1);
     assert_eq!(tree_faults("a", concat!("see /wo", "rk/x")).len(), 1);
