@@ -26,13 +26,20 @@ pub fn base64url(bytes: &[u8]) -> String {
     BASE64URL.encode(bytes)
 }
 
+const DIGITS: &[u8; 16] = b"0123456789abcdef";
+
 /// Lower-case hexadecimal.
 pub fn hex(bytes: &[u8]) -> String {
-    const DIGITS: &[u8; 16] = b"0123456789abcdef";
-    let mut out = String::with_capacity(bytes.len() * 2);
-    for byte in bytes {
-        out.push(char::from(DIGITS[usize::from(byte >> 4)]));
-        out.push(char::from(DIGITS[usize::from(byte & 15)]));
+    let pairs = bytes.iter().flat_map(|byte| [byte >> 4, byte & 15]);
+    pairs.map(|digit| char::from(DIGITS[usize::from(digit)])).collect()
+}
+
+/// Lower-case hexadecimal of the first `N / 2` bytes, without allocating.
+pub fn hex_array<const N: usize>(bytes: &[u8]) -> [u8; N] {
+    let mut out = [b'0'; N];
+    for (pair, byte) in out.chunks_exact_mut(2).zip(bytes) {
+        pair[0] = DIGITS[usize::from(byte >> 4)];
+        pair[1] = DIGITS[usize::from(byte & 15)];
     }
     out
 }
@@ -68,6 +75,7 @@ mod tests {
     #[test]
     fn hex_round_trip() {
         assert_eq!(hex(&[0, 255, 16]), "00ff10");
+        assert_eq!(&hex_array::<4>(&[0, 255, 16]), b"00ff");
         assert_eq!(hex_decode::<3>("00fF10"), Some([0, 255, 16]));
         assert_eq!(hex_decode::<3>("00ff1"), None);
         assert_eq!(hex_decode::<1>("+1"), None);

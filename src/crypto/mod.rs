@@ -1,1 +1,21 @@
-//! (being built)
+//! Floor 2: keys and what is done with them, on `ring`.
+//!
+//! The keyring file, keyed and plain digests, and pages of memory that a fork wipes or that stay out of dumps. Nothing
+//! here knows of tokens, sessions or users; no key byte leaves through `Debug`, an error or a log.
+
+pub mod digest;
+pub mod guard;
+pub mod keyring;
+mod keyring_file;
+#[cfg(test)]
+mod keyring_tests;
+mod keyring_text;
+pub mod mac;
+#[cfg(test)]
+pub(crate) mod scratch;
+pub(crate) mod sys;
+
+pub use digest::Digest;
+pub use guard::{ForkGuard, WipedKey};
+pub use keyring::{Key, KeyId, Keyring, State};
+pub use mac::MacKey;

@@ -41,6 +41,8 @@ pub struct Event<'a> {
     pub endpoint: &'a str,
     /// The method as matched.
     pub method: &'a str,
+    /// Of a refusal: the eight digits that the client's answer may show as a reference; or empty.
+    pub reference: &'a str,
 }
 
 /// Takes events. Called on the thread that decides; it cannot change the outcome and must not wait.

@@ -192,7 +192,6 @@ pub(crate) struct EngineSection {
     pub same_site: Vec<String>,
     pub trusted_proxies: Vec<String>,
     pub body_limit: u32,
-    pub skew: Seconds,
 }
 
 impl Default for EngineSection {
@@ -206,7 +205,6 @@ impl Default for EngineSection {
             same_site: Vec::new(),
             trusted_proxies: Vec::new(),
             body_limit: 65_536,
-            skew: Seconds(60),
         }
     }
 }
@@ -285,13 +283,13 @@ impl Default for PasswordSection {
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub(crate) struct ThrottleSection {
-    pub failures: u32,
-    pub max_delay: Seconds,
+    /// Failures of all accounts within a minute that are an alarm.
+    pub alarm_per_minute: u32,
 }
 
 impl Default for ThrottleSection {
     fn default() -> ThrottleSection {
-        ThrottleSection { failures: 5, max_delay: Seconds(60) }
+        ThrottleSection { alarm_per_minute: 120 }
     }
 }
 

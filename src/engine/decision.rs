@@ -4,6 +4,7 @@
 //! lies in one buffer, spans point into it.
 
 use crate::base::Reason;
+use crate::profile::Room;
 
 /// What the host is to do. `Deny` is 0, so a zeroed decision refuses.
 #[repr(i32)]
@@ -64,6 +65,7 @@ pub struct Decision {
     inward: Vec<(Span, Span)>,
     response: Vec<(Span, Span)>,
     pub(crate) body: Vec<u8>,
+    room: Room,
 }
 
 impl Decision {
@@ -80,7 +82,8 @@ impl Decision {
         body.zeroize();
         inward.clear();
         response.clear();
-        *self = Decision { text, body, inward, response, ..Decision::default() };
+        let room = std::mem::take(&mut self.room);
+        *self = Decision { text, body, inward, response, room, ..Decision::default() };
     }
 
     pub fn outcome(&self) -> Outcome {
@@ -165,6 +168,20 @@ impl Decision {
         &self.body
     }
 
+    /// Whether there is no answer to send but a status.
+    pub(crate) fn is_bare(&self) -> bool {
+        self.body.is_empty() && self.response.is_empty()
+    }
+
+    /// The room that requests are taken apart in; kept here so that it is used again.
+    pub(crate) fn take_room(&mut self) -> Room {
+        std::mem::take(&mut self.room)
+    }
+
+    pub(crate) fn put_room(&mut self, room: Room) {
+        self.room = room;
+    }
+
     fn bytes(&self, span: Span) -> &[u8] {
         self.text.get(span.start as usize..span.end as usize).unwrap_or_default()
     }
@@ -187,6 +204,16 @@ impl Decision {
     pub(crate) fn push_inward(&mut self, name: &[u8], value: Span) {
         let name = self.write(&[name]);
         self.inward.push((name, value));
+    }
+
+    /// An extra value of the profile: `read_only` goes inward as `X-Extra-read-only`.
+    pub(crate) fn push_extra(&mut self, name: &str, value: &str) {
+        let mut header = self.write(&[b"X-Extra"]);
+        for word in name.split('_') {
+            header = self.extend(header, &[b"-", word.as_bytes()]);
+        }
+        let value = self.write(&[value.as_bytes()]);
+        self.inward.push((header, value));
     }
 
     pub(crate) fn push_response(&mut self, name: &[u8], value: &[u8]) {

@@ -1,46 +1,210 @@
-use crate::base::{Reason, Result};
-use crate::engine::{Config, Site};
+//! The engine: keys, store, directory and throttle of one configuration in one process.
+//!
+//! Built once and never changed; a new configuration is a new engine that the host swaps in. Building reads files and
+//! checks everything, opens no store and starts nothing; each process attaches before it decides.
+
+use crate::base::{Clock, Error, Reason, Result, Status};
+use crate::crypto::mac::MacKey;
+use crate::directory::Directory;
+use crate::engine::audit::{Audit, Event, EventKind};
+use crate::engine::client::Proxies;
+use crate::engine::config::HeadersSection;
+use crate::engine::csrf::CrossSite;
+use crate::engine::metrics::Metrics;
+use crate::engine::process::ProcessPage;
+use crate::engine::{Config, Site, build};
+use crate::password::Hasher;
+use crate::password::permits::Permits;
+use crate::password::verified::Cache;
+use crate::store::{Revocation, Store};
+use crate::throttle::Throttle;
+use crate::token::Sealer;
+use parking_lot::Mutex;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-pub struct Engine {}
+/// Keys, store, directory and throttle. Any thread may use it; a fork must attach again.
+pub struct Engine {
+    pub(crate) site: String,
+    pub(crate) secure: bool,
+    pub(crate) body_limit: usize,
+    pub(crate) per_principal: usize,
+    pub(crate) hash_wait: u32,
+    pub(crate) max_password: usize,
+    pub(crate) clock: Clock,
+    pub(crate) cross_site: CrossSite,
+    pub(crate) proxies: Proxies,
+    pub(crate) inward: HeadersSection,
+    /// Canonical names that no request may bring in.
+    pub(crate) strip: Vec<String>,
+    pub(crate) sealer: Sealer,
+    pub(crate) store: Box<dyn Store>,
+    pub(crate) directory: Box<dyn Directory>,
+    pub(crate) hasher: Hasher,
+    pub(crate) permits: Permits,
+    pub(crate) throttle: Throttle,
+    pub(crate) verified: Cache,
+    /// For digests of names in audit events.
+    pub(crate) names: MacKey,
+    /// Principals to revoke, as the directory told; empty but while the store is away.
+    pub(crate) ended: Mutex<Vec<String>>,
+    pub(crate) audit: Option<Box<dyn Audit>>,
+    pub(crate) metrics: Metrics,
+    /// What sites are made from.
+    pub(crate) defaults: build::Defaults,
+    /// Drawn at attach and gone in a fork: being there is being attached.
+    pub(crate) process: Arc<ProcessPage>,
+}
 
-#[allow(unused_variables)]
 impl Engine {
-    /// Builds and validates everything; opens no store, starts nothing. Blocks: reads files.
+    /// Builds and checks everything: keyring, users, the default profile. Blocks: reads files.
+    ///
+    /// Errors: `Invalid` for what the configuration says, `Unavailable` for a file that cannot be read; the text names
+    /// cause and mend.
     pub fn build(config: Config) -> Result<Arc<Engine>> {
-        Ok(Arc::new(Engine {}))
+        build::engine(config).map(Arc::new)
     }
-    /// Refuses a store that cannot serve that many worker processes.
+
+    /// Refuses a store that cannot serve `workers` processes. Call it before forking them.
     pub fn check_workers(&self, workers: u32) -> Result<()> {
+        if workers > 1 && !self.store.multi_process() {
+            return Err(Error::invalid(format!(
+                "store.kind = \"{}\" lives in one process and {workers} workers are configured: a session of one would \
+                 be unknown to the others; run one worker",
+                self.store.kind()
+            )));
+        }
         Ok(())
     }
-    /// Prepares this process; idempotent. Status::Fork is what every other call says before.
+
+    /// Prepares this process. Idempotent; to be called once in each process after forking.
     pub fn attach(&self) -> Result<()> {
-        Ok(())
+        if self.is_attached() {
+            return Ok(());
+        }
+        self.store.attach()?;
+        // Draws the page's key anew, after dropping what was remembered under the old one.
+        self.verified.reset_if_forked()
     }
-    /// Re-reads users, sweeps, follows the clock, within about `budget`.
+
+    /// Whether this process has attached.
+    pub fn is_attached(&self) -> bool {
+        self.process.is_attached()
+    }
+
+    pub(crate) fn attached(&self) -> Result<()> {
+        if self.is_attached() {
+            return Ok(());
+        }
+        Err(Error::new(Status::Fork, "this process has not attached the engine: call attach after forking"))
+    }
+
+    /// Re-reads the users when their file changed, follows the clock, sweeps what has ended, for about `budget`.
+    ///
+    /// Call it about every second off the event loop. Errors: `Fork`; or `Invalid`/`Unavailable` when the users file
+    /// became unreadable: the last good users stay.
     pub fn maintain(&self, budget: Duration) -> Result<()> {
-        Ok(())
+        self.attached()?;
+        if let Some(jump) = self.clock.follow() {
+            let _ = jump;
+            self.alarm(Reason::Undecided, "clock");
+        }
+        let now = self.clock.now();
+        if self.throttle.alarm(now) {
+            self.alarm(Reason::Throttled, "guessing");
+        }
+        // About a microsecond an entry.
+        let entries = usize::try_from(budget.as_micros()).unwrap_or(usize::MAX).clamp(64, 1 << 20);
+        self.store.sweep(now, entries);
+        self.end_changed()
     }
-    /// Canonical names (lower case, `_`) of headers no request may bring in from outside.
+
+    /// Sessions and tokens of those whom the directory now knows as gone, disabled or with another password end. What
+    /// the store did not take is tried again next time.
+    fn end_changed(&self) -> Result<()> {
+        let reloaded = self.directory.reload();
+        let mut ended = self.ended.lock();
+        let error = match reloaded {
+            Ok(ids) => {
+                ended.extend(ids);
+                Ok(())
+            }
+            Err(error) => Err(error),
+        };
+        while let Some(id) = ended.last() {
+            let done = self.store.revoke(Revocation::Principal(id), self.clock.now());
+            done.map_err(|_| Error::unavailable("the store did not take a revocation"))?;
+            ended.pop();
+        }
+        error
+    }
+
+    fn alarm(&self, reason: Reason, what: &str) {
+        if let Some(audit) = &self.audit {
+            audit.event(&Event {
+                kind: EventKind::Alarm,
+                reason,
+                time: self.clock.now().unix(),
+                principal: "",
+                session_ref: "",
+                client: "",
+                endpoint: what,
+                method: "",
+                reference: "",
+            });
+        }
+    }
+
+    /// Canonical names (lower case, `_` for all else) of headers that no request may bring in from outside.
     pub fn strip_list(&self) -> &[String] {
-        &[]
+        &self.strip
     }
-    /// One profile (None: the configuration's) under one prefix. `optional`: no proof passes without a principal.
-    pub fn site(self: &Arc<Self>, profile: Option<&str>, prefix: &str, optional: bool) -> Result<Arc<Site>> {
-        Ok(Arc::new(Site {}))
+
+    /// One profile under one prefix. `profile`: a built-in's name or a path ending in `.toml`; none takes the
+    /// configuration's. `optional`: a request without proof passes, without a principal.
+    pub fn site(self: &Arc<Self>, profile: Option<&str>, prefix: Option<&str>, optional: bool) -> Result<Arc<Site>> {
+        build::site(self, profile, prefix, optional).map(Arc::new)
     }
-    /// Ends all sessions, tokens and cached pairs of a principal (its id) made before now.
+
+    /// Ends all sessions, tokens and remembered pairs of a principal (its id) made before now. When this returns, no
+    /// check that starts later lets one of them in.
     pub fn revoke_principal(&self, principal: &str) -> Result<()> {
-        Ok(())
+        self.revoke(Revocation::Principal(principal))
     }
+
+    /// Ends everything made before now, whoever's it is.
+    pub fn revoke_all(&self) -> Result<()> {
+        self.revoke(Revocation::All)
+    }
+
+    pub(crate) fn revoke(&self, what: Revocation<'_>) -> Result<()> {
+        self.attached()?;
+        let done = self.store.revoke(what, self.clock.now());
+        done.map(|_| ()).map_err(|_| Error::unavailable("the store did not take the revocation; nothing was revoked"))
+    }
+
     /// How many decisions fell for `reason` in this process.
     pub fn count(&self, reason: Reason) -> u64 {
-        0
+        self.metrics.read(reason)
     }
-    /// Live sessions in the store as this process sees it.
+
+    /// Sessions in the store as this process sees it, ended ones included until they are swept.
     pub fn session_count(&self) -> u64 {
-        0
+        self.store.count().unwrap_or(0) as u64
+    }
+
+    /// What was built, for a person: store, directory, keyring.
+    pub fn summary(&self) -> Vec<(&'static str, String)> {
+        vec![
+            ("site", self.site.clone()),
+            ("store", self.store.kind().to_owned()),
+            ("directory", self.directory.name().to_owned()),
+            ("keyring", self.defaults.keyring.clone()),
+        ]
+    }
+
+    pub(crate) fn profile_path(&self, path: &str) -> PathBuf {
+        self.defaults.folder.join(path)
     }
 }

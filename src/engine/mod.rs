@@ -3,13 +3,25 @@
 //! [`Engine`] is built once from a [`Config`] and never changes; a [`Site`] is one profile under one prefix of it;
 //! [`Site::decide`] is the way of every request. Hosts in C come in through `ffi`.
 
+mod act;
 pub mod audit;
+mod build;
+mod client;
 pub mod config;
+mod csrf;
+mod decide;
 pub mod decision;
 #[allow(clippy::module_inception)]
 pub mod engine;
+mod login;
+mod metrics;
+mod policy;
 pub mod primitives;
+mod process;
+mod prove;
+mod respond;
 pub mod site;
+mod subject;
 
 pub use audit::{Audit, Event, EventKind};
 pub use config::Config;

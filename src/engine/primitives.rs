@@ -1,11 +1,24 @@
-use crate::base::{Reason, Result};
-use crate::engine::Site;
+//! Sessions and tokens one by one, for a host with a protocol of its own. The same keys, store and rules as decisions.
 
-/// What a session or a token proves; owned by the caller, reused (buffers kept, nothing allocated once warm).
+use crate::base::{Error, Reason, Result, Status};
+use crate::directory::{Resident, Tenant, User};
+use crate::engine::Site;
+use crate::engine::build::token_binding;
+use crate::engine::prove::chosen_digest;
+use crate::engine::respond::left;
+use crate::session::{Reference, id as session_id};
+use crate::store::{Answer, NotStored, Revocation};
+use crate::token::{Claims, Room as TokenRoom, tenant_tag};
+use std::sync::Arc;
+
+/// What a session or a token proves. Owned by the caller and reused: once warm, filling it allocates nothing.
 #[derive(Clone, Debug, Default)]
 pub struct Held {
+    /// The principal's id.
     pub principal: String,
+    /// The tenant's id, or empty.
     pub tenant: String,
+    /// The session's reference, fit for logs; empty for tokens.
     pub session_ref: String,
     /// Unix seconds. `last_used` and `idle_end` are 0 for tokens.
     pub issued: i64,
@@ -14,20 +27,73 @@ pub struct Held {
     pub absolute_end: i64,
 }
 
-#[allow(unused_variables)]
+/// The realm of sessions made here: profiles name their own, never this.
+const REALM: &str = "";
+
 impl Site {
-    /// Makes a session for a principal whom the host proved itself; returns the id for the client. Writes the store.
+    /// Makes a session for a principal whom the host proved itself, and returns the id for the client.
+    ///
+    /// Writes the store. `tenant`: an id, or empty. Errors: `Fork`, `NotFound` for a principal or tenant that the
+    /// directory does not know, `Refused` for a disabled one, `Random`, `Unavailable`.
     pub fn session_create(&self, principal: &str, tenant: &str) -> Result<String> {
-        Ok(String::new())
+        let engine = &self.engine;
+        engine.attached()?;
+        let form = self.profile.session().ok_or_else(|| Error::invalid("this profile has no sessions"))?;
+        let seq = engine.store.seq().map_err(|_| unavailable())?;
+        let user = self.principal(principal)?;
+        let tenant = self.member(&user, tenant)?;
+        let id = session_id::make(&form.alphabet, form.length)?;
+        let key = self.session_key(REALM, id.as_bytes());
+        let now = engine.clock.now();
+        let record = self.record(&user, tenant, seq, now, None, Vec::new());
+        engine.store.insert(key, record, engine.per_principal, now).map_err(|e| match e {
+            NotStored::Unavailable => unavailable(),
+            NotStored::Refused(reason) => Error::new(Status::Refused, reason.name()),
+        })?;
+        Ok(id)
     }
-    /// Checks an id. `touch`: also counts as use. Never waits with the memory store.
+
+    /// Checks an id and tells what it proves; `touch` counts it as use. Allocates nothing once `out` is warm, and never
+    /// waits with the memory store. Errors: the reason; `out` is then unchanged.
     pub fn session_check(&self, id: &[u8], touch: bool, out: &mut Held) -> std::result::Result<(), Reason> {
-        Err(Reason::SessionUnknown)
-    }
-    pub fn session_revoke(&self, id: &[u8]) -> Result<()> {
+        let engine = &self.engine;
+        if !engine.is_attached() {
+            return Err(Reason::NotAttached);
+        }
+        let form = self.profile.session().ok_or(Reason::SessionUnknown)?;
+        if !session_id::well_formed(id, &self.alphabet, form.length) {
+            return Err(Reason::SessionMalformed);
+        }
+        let now = engine.clock.now();
+        let key = self.session_key(REALM, id);
+        let record = match engine.store.check(&key, now) {
+            Answer::Hit(record) => record,
+            Answer::Miss(reason) => return Err(reason),
+            Answer::Unavailable => return Err(Reason::StoreUnavailable),
+        };
+        self.still(&record.principal, Reason::SessionRevoked)?;
+        if touch {
+            let _ = engine.store.touch(&record, None, now);
+        }
+        let (idle_left, _) = left(record.life(now));
+        let ends = record.ends();
+        put(&mut out.principal, &record.principal);
+        put(&mut out.tenant, record.tenant.as_ref().map_or("", |t| t.id.as_str()));
+        put(&mut out.session_ref, std::str::from_utf8(&Reference::of(&key).digits()).unwrap_or_default());
+        out.issued = ends.created_unix;
+        out.idle_end = now.unix().saturating_add(idle_left);
+        out.last_used = out.idle_end.saturating_sub(i64::from(ends.idle_secs));
+        out.absolute_end = ends.absolute_unix;
         Ok(())
     }
-    /// Issues a sealed token. `session_id`: the client-chosen SessionID, or empty. `expires`: Unix seconds, 0 for the cap.
+
+    /// Ends a session. When this returns, no check that starts later lets it in; unknown ids are fine.
+    pub fn session_revoke(&self, id: &[u8]) -> Result<()> {
+        self.engine.revoke(Revocation::Session(self.session_key(REALM, id)))
+    }
+
+    /// Issues a sealed token for `purpose`. `tenant`: an id, or empty. `session_id`: the SessionID by which the token
+    /// can be revoked, or empty. `expires`: Unix seconds, 0 for the cap; more than the cap is the cap.
     pub fn token_issue(
         &self,
         purpose: &str,
@@ -36,13 +102,120 @@ impl Site {
         session_id: &str,
         expires: i64,
     ) -> Result<String> {
-        Ok(String::new())
+        let engine = &self.engine;
+        engine.attached()?;
+        let seq = engine.store.seq().map_err(|_| unavailable())?;
+        let user = self.principal(principal)?;
+        let tenant = self.member(&user, tenant)?;
+        let now = engine.clock.now().unix();
+        let cap = now.saturating_add(i64::from(self.token_lifetime));
+        if expires != 0 && expires <= now {
+            return Err(Error::invalid("expires lies in the past"));
+        }
+        let tenant_id = tenant.as_ref().map_or("", |t| t.id.as_str());
+        let sid = if session_id.is_empty() {
+            crate::base::random::array::<16>()?
+        } else {
+            self.chosen_sid(tenant_id, &user.id, session_id)
+        };
+        let claims = Claims {
+            issued: now,
+            ends: if expires == 0 { cap } else { expires.min(cap) },
+            seq,
+            sid,
+            has_session: !session_id.is_empty(),
+            tenant: tenant.as_ref().map_or([0; 16], |t| tenant_tag(&t.id)),
+            principal: &user.id,
+            extra: b"",
+        };
+        engine.sealer.mint(&token_binding(engine, self.profile.name(), purpose), &claims)
     }
+
+    /// Checks a token made for `purpose` here and tells what it proves. Errors: the reason; `out` is then unchanged.
     pub fn token_check(&self, purpose: &str, token: &[u8], out: &mut Held) -> std::result::Result<(), Reason> {
-        Err(Reason::TokenMalformed)
-    }
-    /// Revokes by the SessionID inside; Status::Refused when it carries none.
-    pub fn token_revoke(&self, purpose: &str, token: &[u8]) -> Result<()> {
+        let engine = &self.engine;
+        if !engine.is_attached() {
+            return Err(Reason::NotAttached);
+        }
+        let mut room = TokenRoom::new();
+        let binding = token_binding(engine, self.profile.name(), purpose);
+        let opened = engine.sealer.open(&binding, token, engine.clock.now(), &mut room)?;
+        let claims = &opened.claims;
+        let chosen = claims.has_session.then(|| chosen_digest(&claims.sid));
+        match engine.store.token_revoked(claims.principal, &opened.key_id, chosen.as_ref(), claims.seq) {
+            Ok(false) => {}
+            Ok(true) => return Err(Reason::TokenRevoked),
+            Err(_) => return Err(Reason::StoreUnavailable),
+        }
+        let user = self.still(claims.principal, Reason::TokenRevoked)?;
+        let tenant = if claims.tenant == [0; 16] {
+            ""
+        } else {
+            let found = user.tenants.iter().find(|id| tenant_tag(id) == claims.tenant);
+            found.ok_or(Reason::TokenTenant)?.as_str()
+        };
+        put(&mut out.principal, claims.principal);
+        put(&mut out.tenant, tenant);
+        put(&mut out.session_ref, "");
+        (out.issued, out.last_used, out.idle_end, out.absolute_end) = (claims.issued, 0, 0, claims.ends);
         Ok(())
     }
+
+    /// Ends all tokens that share the SessionID inside this one. Errors: `Refused` when it carries none, or is not good.
+    pub fn token_revoke(&self, purpose: &str, token: &[u8]) -> Result<()> {
+        let engine = &self.engine;
+        engine.attached()?;
+        let mut room = TokenRoom::new();
+        let binding = token_binding(engine, self.profile.name(), purpose);
+        let opened = engine
+            .sealer
+            .open(&binding, token, engine.clock.now(), &mut room)
+            .map_err(|reason| Error::new(Status::Refused, reason.name()))?;
+        if !opened.claims.has_session {
+            return Err(Error::new(Status::Refused, Reason::NoSessionId.name()));
+        }
+        engine.revoke(Revocation::Chosen(chosen_digest(&opened.claims.sid)))
+    }
+
+    fn principal(&self, id: &str) -> Result<Arc<User>> {
+        match self.engine.directory.by_id(id) {
+            Ok(Some(user)) if user.disabled || user.pending => {
+                Err(Error::new(Status::Refused, "the principal is disabled or pending"))
+            }
+            Ok(Some(user)) => Ok(user),
+            Ok(None) => Err(Error::not_found("the directory knows no such principal")),
+            Err(_) => Err(Error::unavailable("the directory did not answer")),
+        }
+    }
+
+    fn member(&self, user: &User, tenant: &str) -> Result<Option<Arc<Tenant>>> {
+        if tenant.is_empty() {
+            return Ok(None);
+        }
+        let known = self.engine.directory.tenant_by_id(tenant).filter(|t| user.tenants.contains(&t.id));
+        known.map(Some).ok_or_else(|| Error::not_found("the principal belongs to no such tenant"))
+    }
+
+    /// The principal, if it still counts; a directory that must be asked first is asked.
+    fn still(&self, id: &str, gone: Reason) -> std::result::Result<Arc<User>, Reason> {
+        let user = match self.engine.directory.resident_by_id(id) {
+            Resident::User(user) => Some(user),
+            Resident::None => None,
+            Resident::Ask => self.engine.directory.by_id(id).map_err(|_| Reason::DirectoryUnavailable)?,
+        };
+        match user {
+            Some(user) if user.disabled => Err(Reason::Disabled),
+            Some(user) => Ok(user),
+            None => Err(gone),
+        }
+    }
+}
+
+fn put(to: &mut String, text: &str) {
+    to.clear();
+    to.push_str(text);
+}
+
+fn unavailable() -> Error {
+    Error::unavailable("the store did not answer")
 }

@@ -1,1 +1,10 @@
-//! (being built)
+//! Floor 5, first half: what a session is. Ids as the client sees them, digests as a store sees them, and the record.
+//!
+//! Called by `store` and `engine`. Nothing here knows where records are kept, and nothing here lets an id that a
+//! client brought become the id of a new session: a login always makes one.
+
+pub mod id;
+pub mod record;
+
+pub use id::{AlphabetSet, Reference};
+pub use record::{NewSession, Record, Touch};

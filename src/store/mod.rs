@@ -1,1 +1,204 @@
-//! (being built)
+//! Floor 5, second half: where sessions and revocations live, behind one trait.
+//!
+//! Called by `engine`. Rules that every store keeps, and `suite` proves for each: hit, miss and unavailable are three
+//! answers, and only the first two say anything about a session; nothing is stored before authentication; a touch
+//! never creates; a removed session leaves a tombstone until its absolute end; revocations are one numbered log, and
+//! once [`Store::revoke`] has returned, no check that starts later says [`Answer::Hit`], in any thread.
+//!
+//! A login calls [`Store::seq`] **first**, then asks the directory, then verifies, then inserts; a change of a
+//! password or a disabling writes the directory **first**, then revokes. Of the possible orders only these are safe.
+
+pub mod memory;
+#[cfg(any(test, feature = "testing"))]
+#[doc(hidden)]
+pub mod suite;
+
+use crate::base::{Error, Now, Reason};
+use crate::crypto::digest::Digest;
+use crate::crypto::keyring::KeyId;
+use crate::directory::{Tenant, User};
+use crate::session::{Record, Reference, Touch};
+use std::sync::Arc;
+
+pub use memory::Memory;
+
+/// The most sessions one principal may have, whatever the configuration says.
+pub const MAX_CAP: usize = 1024;
+
+/// The store did not answer. Says nothing about any session: 503, no cookie cleared, nothing minted, no log-out
+/// answered as done.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Unavailable;
+
+/// The answer to a look-up.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Answer<T> {
+    Hit(T),
+    /// The store is sure: `SessionUnknown`, `SessionIdle`, `SessionEnded` or `SessionRevoked`.
+    Miss(Reason),
+    /// See [`Unavailable`].
+    Unavailable,
+}
+
+impl<T> Answer<T> {
+    /// The session, or why there is none ([`Reason::StoreUnavailable`] when nobody knows).
+    pub fn ok(self) -> Result<T, Reason> {
+        match self {
+            Answer::Hit(found) => Ok(found),
+            Answer::Miss(reason) => Err(reason),
+            Answer::Unavailable => Err(Reason::StoreUnavailable),
+        }
+    }
+}
+
+/// Why a session was not stored. Nothing changed then.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum NotStored {
+    /// See [`Unavailable`].
+    Unavailable,
+    /// Not to be stored: `SessionRevoked` when its principal or the site was revoked since the login read `seq` (or
+    /// its key is a removed session's), `NoRandom` when its key is a live session's, which honest randomness rules
+    /// out.
+    Refused(Reason),
+}
+
+impl From<Unavailable> for NotStored {
+    fn from(_: Unavailable) -> NotStored {
+        NotStored::Unavailable
+    }
+}
+
+impl NotStored {
+    pub const fn reason(self) -> Reason {
+        match self {
+            NotStored::Unavailable => Reason::StoreUnavailable,
+            NotStored::Refused(reason) => reason,
+        }
+    }
+}
+
+/// A session that was stored.
+#[derive(Debug)]
+pub struct Inserted {
+    pub record: Arc<Record>,
+    /// The principal's oldest sessions, put out to keep its cap; for audit.
+    pub evicted: Vec<Reference>,
+}
+
+/// What to revoke. All but `Session` are floors: whatever carries a smaller `seq` is dead, whatever is proven anew
+/// lives. Rotation of keys is another verb and revokes nothing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Revocation<'a> {
+    /// One session, by its store key.
+    Session(Digest),
+    /// The tokens that share a session id chosen by their client ([`chosen_key`](crate::session::id::chosen_key)).
+    Chosen(Digest),
+    /// All sessions and tokens of a principal.
+    Principal(&'a str),
+    /// All tokens of a key.
+    Key(KeyId),
+    /// Everything issued before now.
+    All,
+}
+
+/// A row of an administrator's list.
+#[derive(Clone, Debug)]
+pub struct Listed {
+    pub reference: Reference,
+    /// Unix seconds of the login.
+    pub created: i64,
+    /// Unix seconds of the last use on record: at most one touch step before the true one.
+    pub last_use: i64,
+    pub principal: Arc<str>,
+    /// As [`Record::user`].
+    pub user: Option<Arc<User>>,
+    pub tenant: Option<Arc<Tenant>>,
+    /// Where the profile keeps it: the path of the last due touch, at most
+    /// [`MAX_PATH`](crate::session::record::MAX_PATH) bytes.
+    pub last_path: Option<String>,
+}
+
+/// Where sessions and revocations live. Shared by all threads of a process; every call may come from any of them.
+///
+/// Every answer may be [`Unavailable`]; nothing has changed then unless the call says otherwise. After a fork a store
+/// is used only if it is [`multi_process`](Store::multi_process) and the child has attached.
+pub trait Store: Send + Sync {
+    /// The word of the configuration: `memory`, `shared`, `redis`, `host`.
+    fn kind(&self) -> &'static str;
+
+    /// Whether all processes of a host see one set of sessions. An engine told of several workers refuses a store
+    /// that says no.
+    fn multi_process(&self) -> bool;
+
+    /// Opens what must not be open across a fork. Called once in each process, after the fork, before anything else.
+    fn attach(&self) -> Result<(), Error>;
+
+    /// Whether [`check`](Store::check), [`alive`](Store::alive) or [`token_revoked`](Store::token_revoked) could wait
+    /// for a disk, a network or another process now. A FAST call asks this first and says WOULD_BLOCK; it never waits
+    /// and changes nothing itself.
+    fn reads_may_wait(&self, now: Now) -> bool;
+
+    /// Whether [`touch`](Store::touch) and [`note_companion`](Store::note_companion) could wait; a FAST call leaves
+    /// them to maintenance then.
+    fn touches_may_wait(&self) -> bool;
+
+    /// Milliseconds for which the answer to a log-out is to be held back, so that copies on other machines have run
+    /// out when it goes out.
+    fn hold_ms(&self) -> u32 {
+        0
+    }
+
+    /// The number of the newest revocation. Read by a login before everything else. Never falls.
+    fn seq(&self) -> Result<u64, Unavailable>;
+
+    /// Stores a session that was proven. Puts out the principal's oldest sessions so that it has at most `cap` of
+    /// them (1 to [`MAX_CAP`]; what is outside counts as the nearest of these); those that are over go first.
+    fn insert(&self, key: Digest, record: Record, cap: usize, now: Now) -> Result<Inserted, NotStored>;
+
+    /// Stores a session and revokes `old` in one transaction: a login over a live session. `old` may be gone, or
+    /// another principal's; when the new one is refused, `old` is as before.
+    fn replace(&self, old: &Digest, key: Digest, record: Record, cap: usize, now: Now) -> Result<Inserted, NotStored>;
+
+    /// Looks a session up: its ends, its floors, its tombstone. Never touches.
+    fn check(&self, key: &Digest, now: Now) -> Answer<Arc<Record>>;
+
+    /// Looks a session up by its reference, for probes. Never touches, and is no proof.
+    fn alive(&self, reference: &Reference, now: Now) -> Answer<()>;
+
+    /// Writes a use down if one is due ([`expiry::touch_due`](crate::expiry::touch_due)), and `path` (without its
+    /// query) with it where the session keeps it. Never creates and never revives.
+    fn touch(&self, record: &Record, path: Option<&[u8]>, now: Now) -> Result<Touch, Unavailable>;
+
+    /// Notes that the session came with its companion cookie, which is required from then on.
+    fn note_companion(&self, record: &Record) -> Result<(), Unavailable>;
+
+    /// Revokes, and returns the number of the revocation: **the commit point**. Always a new number, even for what is
+    /// already revoked or unknown, so that a log-out sent again is answered by a commit of its own. On
+    /// [`Unavailable`] it may or may not have happened: the caller must not answer it as done.
+    fn revoke(&self, what: Revocation<'_>, now: Now) -> Result<u64, Unavailable>;
+
+    /// Whether a token or a remembered pair that carries `seq` is revoked: by principal, key, chosen id or site. A
+    /// `seq` that this store has not reached belongs to a log it does not know, and counts as revoked. For a pair,
+    /// which has no key, see [`floor`](Store::floor).
+    fn token_revoked(
+        &self,
+        principal: &str,
+        key: &KeyId,
+        chosen: Option<&Digest>,
+        seq: u64,
+    ) -> Result<bool, Unavailable>;
+
+    /// The higher of the floors of the principal and the site: what carries a smaller `seq` is revoked.
+    fn floor(&self, principal: &str) -> Result<u64, Unavailable>;
+
+    /// At most `max` live sessions, oldest login first; which ones, when there are more, is not said.
+    fn list(&self, now: Now, max: usize) -> Result<Vec<Listed>, Unavailable>;
+
+    /// How many sessions are held, those that are over but not swept among them.
+    fn count(&self) -> Result<usize, Unavailable>;
+
+    /// Removes what is over, in steps: looks at no more than `budget` entries and returns at how many. Fewer than
+    /// `budget`: nothing is due. Called by maintenance about every second; a store that is never swept still answers
+    /// right.
+    fn sweep(&self, now: Now, budget: usize) -> usize;
+}

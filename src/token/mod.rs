@@ -1,1 +1,14 @@
-//! (being built)
+//! Floor 4: proof that stands for itself.
+//!
+//! `sealed` makes and opens opaque tokens of ours. It knows keys, time and the binding to purpose, profile and site;
+//! users, tenants and revocations are judged by those who call it.
+
+mod claims;
+mod epoch;
+pub mod sealed;
+#[cfg(test)]
+mod sealed_tests;
+mod subkeys;
+
+pub use claims::{Claims, MAX_PRINCIPAL, tenant_tag};
+pub use sealed::{Binding, Opened, Room, Sealer};

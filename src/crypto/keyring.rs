@@ -1,0 +1,293 @@
+//! The keyring: dated keys and one secret of the site that rotation does not change.
+//!
+//! Called by `token` (to seal and open), by `engine` (keyed digests of the site) and by the admin command. A ring is
+//! immutable: rotation makes a new file and a new ring. What a key may do follows from its dates and the time asked
+//! about, so that every process and machine changes over at the same moment without a word between them.
+//!
+//! Masters never leave this file: what goes out is a `Prk` to derive from, and ids that are derived themselves.
+
+use super::keyring_file::{self, Created};
+use super::keyring_text::{Dates, Entry, RingText, date_text};
+use super::mac::MacKey;
+use super::sys::Arena;
+use crate::base::encoding::hex;
+use crate::base::{Error, Result, Status, random};
+use ring::hkdf::{HKDF_SHA256, KeyType, Prk};
+use std::fmt;
+use std::path::Path;
+use zeroize::Zeroizing;
+
+/// Names a key: HKDF-Expand(master, "janua/1 kid"). Computed, never configured; public.
+pub type KeyId = [u8; 8];
+
+/// Most keys in one ring.
+pub const MAX_KEYS: usize = 32;
+
+/// A first key is dated this many seconds back: nobody can have missed its publication, and a machine whose clock is
+/// behind, or a clock that is set back after the ring was made, must be able to sign with it too.
+const FIRST_KEY_BACK: i64 = 3600;
+
+const LABEL_KEY_ID: &[u8] = b"janua/1 kid";
+const LABEL_SITE: &[u8] = b"janua/1 site";
+
+/// What a key may do at a given time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum State {
+    /// Known to all who verify, does not sign yet.
+    Published,
+    /// May sign; the newest of these does.
+    Signing,
+    /// Signs no more; what it signed is still good.
+    VerifyOnly,
+    /// Of no use: what it signed is refused.
+    Retired,
+}
+
+impl State {
+    /// The stable name: lower case, hyphens.
+    pub const fn name(self) -> &'static str {
+        match self {
+            State::Published => "published",
+            State::Signing => "signing",
+            State::VerifyOnly => "verify-only",
+            State::Retired => "retired",
+        }
+    }
+}
+
+/// One key of a ring. `Debug` shows id and dates only.
+pub struct Key {
+    id: KeyId,
+    dates: Dates,
+    prk: Arena<Prk>,
+}
+
+impl Key {
+    fn new(master: &[u8; 32], dates: Dates) -> Result<Key> {
+        let prk = Arena::from_fn(1, |_| Prk::new_less_safe(HKDF_SHA256, master));
+        Ok(Key { id: key_id(&prk[0])?, dates, prk })
+    }
+
+    pub fn id(&self) -> KeyId {
+        self.id
+    }
+
+    /// What this key may do at `now` (Unix seconds). Each date counts from its own second on.
+    pub fn state(&self, now: i64) -> State {
+        let passed = |date: Option<i64>| date.is_some_and(|date| now >= date);
+        if passed(self.dates.retired) {
+            State::Retired
+        } else if passed(self.dates.verify_only) {
+            State::VerifyOnly
+        } else if now >= self.dates.signing {
+            State::Signing
+        } else {
+            State::Published
+        }
+    }
+
+    /// When the key was published, in Unix seconds.
+    pub fn created(&self) -> i64 {
+        self.dates.published
+    }
+
+    /// When the key begins to sign, in Unix seconds.
+    pub fn signs_from(&self) -> i64 {
+        self.dates.signing
+    }
+
+    /// When the key stops signing, if that is decided; in Unix seconds.
+    pub fn verify_only_from(&self) -> Option<i64> {
+        self.dates.verify_only
+    }
+
+    /// When what the key signed is refused, if that is decided; in Unix seconds.
+    pub fn retired_from(&self) -> Option<i64> {
+        self.dates.retired
+    }
+
+    /// To derive from (HKDF-Expand, RFC 5869), with a label of your own for each purpose.
+    pub fn prk(&self) -> &Prk {
+        // `new` makes exactly one.
+        &self.prk[0]
+    }
+}
+
+impl fmt::Debug for Key {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Key({}, {:?})", hex(&self.id), self.dates)
+    }
+}
+
+/// A keyring. Immutable; share it in an `Arc`. Any thread may use it, and so may a forked child. `Debug` shows ids and
+/// dates only.
+pub struct Keyring {
+    generation: u64,
+    keys: Vec<Key>,
+    site: Arena<MacKey>,
+}
+
+impl Keyring {
+    /// A ring that lives in this process only and dies with it, with every token and keyed digest made from it. Must
+    /// be asked for by name.
+    ///
+    /// Errors: `Status::Random`.
+    pub fn ephemeral(now: i64) -> Result<Keyring> {
+        Keyring::from_text(&first_ring(now)?)
+    }
+
+    /// Makes a new keyring file with one key and reads it back. `now` is Unix seconds.
+    ///
+    /// The file appears whole or not at all, is flushed with its folder, and has mode 0600, or 0640 with `group` (a
+    /// numeric group id) as its group.
+    ///
+    /// Errors: `Status::Refused` when `path` exists already, in whatever form: it is left alone. `Status::Unavailable`
+    /// when the system says no, `Status::Random`.
+    pub fn create(path: &Path, now: i64, group: Option<u32>) -> Result<Keyring> {
+        match keyring_file::create(path, &first_ring(now)?, group)? {
+            Created::New => Keyring::load(path, now),
+            Created::Exists => Err(Error::new(
+                Status::Refused,
+                "there is a file already, and it is left alone; move it away first if a new keyring is truly wanted \
+                 (every token and session made with the old one ends)",
+            )
+            .at(path.display())),
+        }
+    }
+
+    /// Loads the ring at `path`, or makes it if there is none. When several processes do this at once, one file comes
+    /// to be and all of them load that one.
+    ///
+    /// Errors: as [`Keyring::load`] and [`Keyring::create`].
+    pub fn load_or_create(path: &Path, now: i64, group: Option<u32>) -> Result<Keyring> {
+        match Keyring::load(path, now) {
+            Err(error) if error.status == Status::NotFound => {}
+            loaded => return loaded,
+        }
+        keyring_file::create(path, &first_ring(now)?, group)?;
+        Keyring::load(path, now)
+    }
+
+    /// Loads the ring at `path`. Reads the file once; follows a symbolic link and judges what it points to.
+    ///
+    /// Errors, each with its mend: `Status::NotFound` when there is nothing; `Status::Unavailable` when it cannot be
+    /// read; `Status::Invalid` when owner or mode would let others read or change it, when it is not a keyring, or
+    /// when no key of it signs at `now` (Unix seconds).
+    pub fn load(path: &Path, now: i64) -> Result<Keyring> {
+        let text = keyring_file::read(path)?;
+        let ring = RingText::parse(&text).and_then(|text| Keyring::from_text(&text));
+        let ring = ring.map_err(|error| error.at(path.display()))?;
+        match ring.signing(now) {
+            Ok(_) => Ok(ring),
+            Err(error) => Err(Error::invalid(format!(
+                "{}, or start anew, which ends all tokens: `mv {path} {path}.old` and `janua keyring new {path}`",
+                error.message,
+                path = keyring_file::quoted(path)
+            ))
+            .at(path.display())),
+        }
+    }
+
+    fn from_text(text: &RingText) -> Result<Keyring> {
+        let mut keys = Vec::with_capacity(text.keys.len());
+        for entry in &text.keys {
+            keys.push(Key::new(&entry.master, entry.dates)?);
+        }
+        let site = Arena::from_fn(1, |_| MacKey::new(text.site_secret.as_slice()));
+        refuse_equal_ids(&keys)?;
+        Ok(Keyring { generation: text.generation, keys, site })
+    }
+
+    /// Counts the changes of the ring; a reader never goes back to a lower one.
+    pub fn generation(&self) -> u64 {
+        self.generation
+    }
+
+    /// All keys in the order of the file, retired ones included.
+    pub fn keys(&self) -> &[Key] {
+        &self.keys
+    }
+
+    /// The key that signs at `now` (Unix seconds): of those in [`State::Signing`] the one that began last. Of two that
+    /// began in the same second, the one with the higher id, so that all processes choose alike.
+    ///
+    /// Errors: `Status::Unavailable` when none signs; the sentence says whether all are past it or still before it.
+    pub fn signing(&self, now: i64) -> Result<&Key> {
+        let signing = self.keys.iter().filter(|key| key.state(now) == State::Signing);
+        signing.max_by_key(|key| (key.dates.signing, key.id)).ok_or_else(|| self.none_signs(now))
+    }
+
+    /// The key named `id`, if it may verify at `now` (Unix seconds): never a retired one. No allocation.
+    ///
+    /// A published key verifies already: another machine's clock may be ahead.
+    pub fn find(&self, id: &KeyId, now: i64) -> Option<&Key> {
+        self.keys.iter().find(|key| key.id == *id && key.state(now) != State::Retired)
+    }
+
+    /// A key for digests of this site, one per `label`. Comes from the ring's own secret, so that rotation leaves it
+    /// as it is.
+    pub fn site_key(&self, label: &str) -> MacKey {
+        // `from_text` makes exactly one.
+        let derived = Zeroizing::new(self.site[0].tag(&[LABEL_SITE, label.as_bytes()]));
+        MacKey::new(derived.as_slice())
+    }
+
+    fn none_signs(&self, now: i64) -> Error {
+        let next = self.keys.iter().filter(|key| key.state(now) == State::Published).map(Key::signs_from).min();
+        Error::unavailable(match next {
+            Some(from) => format!(
+                "no key of the ring signs before {}; set the clock of this machine if it is behind, or let a [[key]] sign \
+                 earlier",
+                date_text(from)
+            ),
+            None => "every key of the ring is verify-only or retired; add a [[key]] that signs".to_owned(),
+        })
+    }
+}
+
+impl fmt::Debug for Keyring {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Keyring").field("generation", &self.generation).field("keys", &self.keys).finish()
+    }
+}
+
+/// The text of a ring with one new key.
+fn first_ring(now: i64) -> Result<RingText> {
+    let from = now.saturating_sub(FIRST_KEY_BACK).max(0);
+    Ok(RingText {
+        generation: 1,
+        site_secret: Zeroizing::new(random::array()?),
+        keys: vec![Entry {
+            master: Zeroizing::new(random::array()?),
+            dates: Dates { published: from, signing: from, verify_only: None, retired: None },
+        }],
+    })
+}
+
+fn refuse_equal_ids(keys: &[Key]) -> Result<()> {
+    for (place, key) in keys.iter().enumerate() {
+        if let Some(other) = keys.iter().take(place).position(|other| other.id == key.id) {
+            return Err(Error::invalid(format!(
+                "[[key]] {} and [[key]] {} are the same key ({}); remove one of the two",
+                other + 1,
+                place + 1,
+                hex(&key.id)
+            )));
+        }
+    }
+    Ok(())
+}
+
+/// HKDF-Expand (RFC 5869, section 2.3) to a key id.
+fn key_id(prk: &Prk) -> Result<KeyId> {
+    struct Length;
+    impl KeyType for Length {
+        fn len(&self) -> usize {
+            size_of::<KeyId>()
+        }
+    }
+    let mut id = KeyId::default();
+    let filled = prk.expand(&[LABEL_KEY_ID], Length).and_then(|okm| okm.fill(&mut id));
+    filled.map_err(|_| Error::invalid("the key id could not be derived"))?;
+    Ok(id)
+}

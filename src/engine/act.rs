@@ -1,0 +1,303 @@
+//! The four actions that change something: log-in, log-out, a new token, another tenant.
+//!
+//! Each announces itself first where the caller may not wait, before anything is counted or written.
+
+use crate::base::{Reason, random};
+use crate::directory::Tenant;
+use crate::engine::audit::EventKind;
+use crate::engine::decide::{Asked, Stop};
+use crate::engine::decision::{Decision, WaitClass};
+use crate::engine::login::made;
+use crate::engine::prove::chosen_digest;
+use crate::engine::respond::Made;
+use crate::engine::subject::{LiveSession, Subject};
+use crate::parse::instant;
+use crate::profile::{Occupied, Offer, ProofKind, Read, Visit, Word};
+use crate::session::id as session_id;
+use crate::store::Revocation;
+use crate::token::{Claims, tenant_tag};
+use std::sync::Arc;
+
+impl Asked<'_> {
+    /// Log-in: the pair that the endpoint reads, a new session under a new id, its cookie, the `ok` answer.
+    pub fn login(&self, visit: &Visit<'_>, subject: &mut Subject, out: &mut Decision) -> Result<(), Stop> {
+        self.same_site()?;
+        self.needs_tls()?;
+        let pair = visit.pair()?.ok_or(Reason::Incomplete)?;
+        if self.fast {
+            return Err(Stop::Wait(WaitClass::Hash));
+        }
+        let mut before = Subject::default();
+        match self.prove_session(visit, &mut before) {
+            Err(stop @ Stop::Refuse(reason)) if reason.is_unavailable() => return Err(stop),
+            _ => {}
+        }
+        let name = self.canonical(&pair.user, pair.domain.as_deref());
+        let verified = self.verify(&name, &pair.password)?;
+        (subject.user, subject.seq) = (Some(verified.user), verified.seq);
+        subject.by = Some(ProofKind::Password);
+        if let Some(text) = visit.read(Read::Tenant)?
+            && !text.is_empty()
+            && self.site.profile.tenant().is_some()
+        {
+            subject.tenant = Some(self.tenant_for(&text, subject)?);
+        }
+        self.settle_tenant(visit, subject)?;
+        crate::engine::policy::judge(visit.endpoint().need(), subject)?;
+        if let (Some(old), Some(new)) = (&before.user, &subject.user)
+            && old.id != new.id
+            && visit.endpoint().occupied() == Occupied::Refuse
+        {
+            return Err(Reason::Occupied.into());
+        }
+        let id = self.start_session(visit, before.session.as_ref(), subject, out)?;
+        let made = Made { session_id: Some(&id), token: None };
+        self.finish(visit, Word::Ok, Reason::LoggedIn, EventKind::Login, subject, &made, out)
+    }
+
+    /// Makes the session of `subject` (revoking `old` in the same step) and writes its cookies.
+    pub fn start_session(
+        &self,
+        visit: &Visit<'_>,
+        old: Option<&LiveSession>,
+        subject: &mut Subject,
+        out: &mut Decision,
+    ) -> Result<String, Stop> {
+        let new = self.site.new_session(self, visit, subject)?;
+        let store = &self.engine.store;
+        let cap = self.engine.per_principal;
+        let stored = match old {
+            Some(old) => store.replace(&old.key, new.key, new.record, cap, self.now),
+            None => store.insert(new.key, new.record, cap, self.now),
+        };
+        let stored = stored.map_err(|e| e.reason())?;
+        for reference in &stored.evicted {
+            self.tell_of(EventKind::Eviction, Reason::SessionRevoked, subject, Some(*reference), out);
+        }
+        subject.session = Some(LiveSession { key: new.key, record: stored.record });
+        self.set_cookies(&new.id, new.companion.as_deref(), out);
+        Ok(new.id)
+    }
+
+    /// Log-out: revokes what was proven. Without a proof there is nothing to do, which the `ok` answer says too.
+    pub fn logout(&self, visit: &Visit<'_>, subject: &mut Subject, out: &mut Decision) -> Result<(), Stop> {
+        self.prove(visit, subject)?;
+        if subject.ambient {
+            self.same_site()?;
+        }
+        self.settle_tenant(visit, subject)?;
+        crate::engine::policy::judge(visit.endpoint().need(), subject)?;
+        let what = match (&subject.session, &subject.token) {
+            (Some(session), _) => Some(session.key),
+            (None, Some(token)) if token.has_session => Some(chosen_digest(&token.sid)),
+            (None, Some(_)) => return Err(Reason::NoSessionId.into()),
+            (None, None) if subject.user.is_some() => return Err(Reason::NoSessionId.into()),
+            (None, None) => None,
+        };
+        if let Some(key) = what {
+            if self.fast {
+                return Err(Stop::Wait(WaitClass::Store));
+            }
+            let what = if subject.session.is_some() { Revocation::Session(key) } else { Revocation::Chosen(key) };
+            self.engine.store.revoke(what, self.now).map_err(|_| Reason::StoreUnavailable)?;
+            self.revoke_namesakes(visit, &key)?;
+        }
+        self.clear_cookies(visit, out);
+        self.finish(visit, Word::Ok, Reason::LoggedOut, EventKind::Logout, subject, &Made::default(), out)
+    }
+
+    /// Other live sessions under cookies of the same name end with it: the browser is told to drop that name.
+    fn revoke_namesakes(&self, visit: &Visit<'_>, first: &crate::crypto::digest::Digest) -> Result<(), Stop> {
+        for proof in visit.endpoint().proofs().filter(|p| p.kind() == ProofKind::Session) {
+            let Ok(Some(Offer::Session(candidates))) = visit.offers(proof) else { continue };
+            for id in candidates.iter() {
+                if let Ok(session) = self.live_session(visit.endpoint().realm(), id)
+                    && session.key != *first
+                {
+                    let what = Revocation::Session(session.key);
+                    self.engine.store.revoke(what, self.now).map_err(|_| Reason::StoreUnavailable)?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// A token for the pair in the body, or for whoever was proven where the endpoint reads no pair.
+    pub fn issue_token(&self, visit: &Visit<'_>, subject: &mut Subject, out: &mut Decision) -> Result<(), Stop> {
+        if !visit.endpoint().reads(Read::User) {
+            self.prove(visit, subject)?;
+            self.judge(visit, subject)?;
+            return self.mint(visit, subject, None, out);
+        }
+        let expires = self.expiry(visit)?;
+        let pair = visit.pair().and_then(|pair| pair.ok_or(Reason::Incomplete));
+        if self.fast && pair.is_ok() {
+            return Err(Stop::Wait(WaitClass::Hash));
+        }
+        let outcome = pair.map_err(Stop::from).and_then(|pair| {
+            let name = self.canonical(&pair.user, pair.domain.as_deref());
+            let verified = self.verify(&name, &pair.password)?;
+            (subject.user, subject.seq) = (Some(verified.user), verified.seq);
+            if let Some(text) = visit.read(Read::Tenant)?.filter(|t| !t.is_empty()) {
+                subject.tenant = Some(self.tenant_for(&text, subject)?);
+            }
+            Ok(())
+        });
+        match outcome {
+            Ok(()) => self.mint(visit, subject, expires, out),
+            Err(Stop::Refuse(reason)) if self.site.decoys() && is_wrong(reason) => {
+                *subject = Subject::default();
+                let token = self.engine.sealer.decoy(&self.site.token).map_err(made)?;
+                let made = Made { session_id: None, token: Some(&token) };
+                self.finish(visit, Word::Ok, reason, EventKind::Deny, subject, &made, out)
+            }
+            Err(stop) => {
+                *subject = Subject::default();
+                Err(stop)
+            }
+        }
+    }
+
+    fn mint(
+        &self,
+        visit: &Visit<'_>,
+        subject: &mut Subject,
+        expires: Option<i64>,
+        out: &mut Decision,
+    ) -> Result<(), Stop> {
+        let chosen = visit.read(Read::Session)?.filter(|s| !s.is_empty());
+        let token = self.token_for(subject, subject.tenant.as_deref(), chosen.as_deref(), expires)?;
+        let made = Made { session_id: None, token: Some(&token) };
+        self.finish(visit, Word::Ok, Reason::LoggedIn, EventKind::Token, subject, &made, out)
+    }
+
+    /// Seals a token for the user of `subject` in `tenant`; `chosen` is the SessionID that the client asked for.
+    pub fn token_for(
+        &self,
+        subject: &Subject,
+        tenant: Option<&Tenant>,
+        chosen: Option<&str>,
+        expires: Option<i64>,
+    ) -> Result<String, Stop> {
+        let user = subject.user.as_ref().ok_or(Reason::Missing)?;
+        let tenant_id = tenant.map_or("", |t| t.id.as_str());
+        let sid = match chosen {
+            Some(chosen) => self.site.chosen_sid(tenant_id, &user.id, chosen),
+            None => random::array::<16>().map_err(made)?,
+        };
+        let now = self.now.unix();
+        let cap = now.saturating_add(i64::from(self.site.token_lifetime));
+        let claims = Claims {
+            issued: now,
+            ends: expires.map_or(cap, |e| e.min(cap)),
+            seq: subject.seq,
+            sid,
+            has_session: chosen.is_some(),
+            tenant: tenant.map_or([0; 16], |t| tenant_tag(&t.id)),
+            principal: &user.id,
+            extra: b"",
+        };
+        self.engine.sealer.mint(&self.site.token, &claims).map_err(made)
+    }
+
+    /// The session of the request goes on in another tenant, under a new id.
+    pub fn choose_tenant(&self, visit: &Visit<'_>, subject: &mut Subject, out: &mut Decision) -> Result<(), Stop> {
+        self.prove(visit, subject)?;
+        crate::engine::policy::judge(visit.endpoint().need(), subject)?;
+        if subject.ambient {
+            self.same_site()?;
+        }
+        let text = visit.read(Read::Tenant)?.filter(|t| !t.is_empty()).ok_or(Reason::Incomplete)?;
+        let tenant = self.tenant_for(&text, subject)?;
+        let Some(old) = subject.session.clone() else { return Err(Reason::NoSessionId.into()) };
+        if self.fast {
+            return Err(Stop::Wait(WaitClass::Store));
+        }
+        subject.tenant = Some(tenant);
+        let id = self.start_session(visit, Some(&old), subject, out)?;
+        let made = Made { session_id: Some(&id), token: None };
+        self.finish(visit, Word::Ok, Reason::Proven, EventKind::Tenant, subject, &made, out)
+    }
+
+    /// The tenant named, if the user of `subject` belongs to it.
+    fn tenant_for(&self, text: &str, subject: &Subject) -> Result<Arc<Tenant>, Stop> {
+        let tenant = self.named_tenant(text)?;
+        let member = subject.user.as_ref().is_some_and(|u| u.tenants.contains(&tenant.id));
+        if member { Ok(tenant) } else { Err(Reason::WrongTenant.into()) }
+    }
+
+    /// The end that the client asks for: none, or a time to come.
+    fn expiry(&self, visit: &Visit<'_>) -> Result<Option<i64>, Stop> {
+        let Some(text) = visit.read(Read::Expires)?.filter(|t| !t.is_empty()) else { return Ok(None) };
+        match instant::parse(&text) {
+            Some(end) if end > self.now.unix() => Ok(Some(end)),
+            _ => Err(Reason::BadExpiry.into()),
+        }
+    }
+
+    /// A session that comes with a log-in: looked at, never adopted.
+    fn prove_session(&self, visit: &Visit<'_>, before: &mut Subject) -> Result<(), Stop> {
+        for proof in visit.endpoint().proofs().filter(|p| p.kind() == ProofKind::Session) {
+            if let Some(Offer::Session(candidates)) = visit.offers(proof)? {
+                return self.check_session(visit.endpoint().realm(), &candidates, before);
+            }
+        }
+        Ok(())
+    }
+
+    /// A cookie log-in over an open line is refused while cookies must be `Secure`.
+    fn needs_tls(&self) -> Result<(), Stop> {
+        let sets_cookie = self.site.profile.session().is_some_and(|s| s.cookie.is_some());
+        if sets_cookie && self.engine.secure && !self.client.secure {
+            self.note(|| "engine.secure is true and this did not come over TLS".to_owned());
+            return Err(Reason::NeedsTls.into());
+        }
+        Ok(())
+    }
+}
+
+/// Refusals that a decoy answers for: the client's fault, about the pair.
+fn is_wrong(reason: Reason) -> bool {
+    matches!(
+        reason,
+        Reason::WrongPassword
+            | Reason::UnknownUser
+            | Reason::Disabled
+            | Reason::Pending
+            | Reason::WrongTenant
+            | Reason::TenantAmbiguous
+            | Reason::PasswordTooLong
+            | Reason::Throttled
+            | Reason::HashNotAllowed
+            | Reason::Incomplete
+            | Reason::Malformed
+    )
+}
+
+/// The characters of a companion cookie: 22 of them are 131 bits.
+const COMPANION_ALPHABET: &[u8] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789";
+
+/// What a new session is made of.
+pub(crate) struct NewSession {
+    pub id: String,
+    pub key: crate::crypto::digest::Digest,
+    pub companion: Option<String>,
+    pub record: crate::session::Record,
+}
+
+impl crate::engine::Site {
+    /// A new id, its key and its record; nothing is stored yet.
+    fn new_session(&self, asked: &Asked<'_>, visit: &Visit<'_>, subject: &Subject) -> Result<NewSession, Stop> {
+        let user = subject.user.as_ref().ok_or(Reason::Missing)?;
+        let form = self.profile.session().ok_or(Reason::NoSessionId)?;
+        let id = session_id::make(&form.alphabet, form.length).map_err(made)?;
+        let key = self.session_key(visit.endpoint().realm(), id.as_bytes());
+        let companion = match &self.companion {
+            Some(_) => Some(random::text(COMPANION_ALPHABET, 22).map_err(made)?),
+            None => None,
+        };
+        let record =
+            self.record(user, subject.tenant.clone(), subject.seq, asked.now, companion.as_deref(), visit.extra()?);
+        Ok(NewSession { id, key, companion, record })
+    }
+}

@@ -1,0 +1,120 @@
+//! Who is calling: the peer, or, behind proxies that the configuration trusts, the address and scheme they report.
+//!
+//! Only a trusted peer's `X-Forwarded-For` and `X-Forwarded-Proto` are believed; from anybody else they are noise.
+
+use crate::base::{Error, Result};
+use crate::parse::{Request, header};
+use std::net::IpAddr;
+
+/// Networks of proxies whose word is taken.
+pub(crate) struct Proxies(Vec<(IpAddr, u8)>);
+
+/// The client as the rules of the engine see it.
+#[derive(Clone, Copy)]
+pub(crate) struct Client<'r> {
+    /// Its address as text.
+    pub address: &'r [u8],
+    /// Whether its own request came over TLS.
+    pub secure: bool,
+}
+
+impl Proxies {
+    /// Reads addresses and networks (`10.0.0.0/8`, `::1`).
+    pub fn parse(list: &[String]) -> Result<Proxies> {
+        list.iter().map(|item| network(item)).collect::<Result<Vec<_>>>().map(Proxies)
+    }
+
+    /// The client of a request. Costs nothing when no proxy is configured.
+    pub fn client<'r>(&self, request: &Request<'r>) -> Client<'r> {
+        let peer = Client { address: request.client, secure: request.secure };
+        if self.0.is_empty() || !self.trusts(request.client) {
+            return peer;
+        }
+        let mut address = request.client;
+        let lines = request.headers.iter().rev().filter(|h| header::same(h.name, b"x-forwarded-for"));
+        'lines: for line in lines {
+            for hop in line.value.rsplit(|b| *b == b',') {
+                address = hop.trim_ascii();
+                if !self.trusts(address) {
+                    break 'lines;
+                }
+            }
+        }
+        let proto = header::one(request.headers, b"x-forwarded-proto").ok().flatten();
+        let secure = proto.map_or(request.secure, |p| p.trim_ascii().eq_ignore_ascii_case(b"https"));
+        Client { address, secure }
+    }
+
+    fn trusts(&self, address: &[u8]) -> bool {
+        let parsed = std::str::from_utf8(address).ok().and_then(|a| a.parse::<IpAddr>().ok());
+        parsed.is_some_and(|a| self.0.iter().any(|(net, bits)| covers(*net, *bits, a.to_canonical())))
+    }
+}
+
+fn network(item: &str) -> Result<(IpAddr, u8)> {
+    let wrong = || Error::invalid(format!("engine.trusted_proxies: `{item}` is no address or network like 10.0.0.0/8"));
+    let (address, bits) = item.split_once('/').map_or((item, None), |(a, b)| (a, Some(b)));
+    let address: IpAddr = address.parse().map_err(|_| wrong())?;
+    let most = if address.is_ipv4() { 32 } else { 128 };
+    let bits = bits.map_or(Ok(most), |b| b.parse::<u8>().map_err(|_| wrong()))?;
+    if bits > most { Err(wrong()) } else { Ok((address, bits)) }
+}
+
+fn covers(net: IpAddr, bits: u8, address: IpAddr) -> bool {
+    match (net, address) {
+        (IpAddr::V4(net), IpAddr::V4(address)) => {
+            let mask = u32::MAX.checked_shl(32 - u32::from(bits)).unwrap_or(0);
+            net.to_bits() & mask == address.to_bits() & mask
+        }
+        (IpAddr::V6(net), IpAddr::V6(address)) => {
+            let mask = u128::MAX.checked_shl(128 - u32::from(bits)).unwrap_or(0);
+            net.to_bits() & mask == address.to_bits() & mask
+        }
+        _ => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::parse::{Body, Header};
+
+    fn client(peer: &str, headers: &[(&'static str, &'static str)]) -> (String, bool) {
+        let proxies = Proxies::parse(&["10.0.0.0/8".into(), "::1".into()]).unwrap();
+        let headers: Vec<_> = headers.iter().map(|(n, v)| Header { name: n.as_bytes(), value: v.as_bytes() }).collect();
+        let request = Request {
+            method: b"GET",
+            path: b"/",
+            raw_path: b"/",
+            query: b"",
+            client: peer.as_bytes(),
+            headers: &headers,
+            body: Body::NotRead,
+            secure: false,
+        };
+        let client = proxies.client(&request);
+        (String::from_utf8_lossy(client.address).into_owned(), client.secure)
+    }
+
+    #[test]
+    fn only_a_trusted_peer_is_believed() {
+        let forged = [("X-Forwarded-For", "203.0.113.9"), ("X-Forwarded-Proto", "https")];
+        assert_eq!(client("198.51.100.7", &forged), ("198.51.100.7".into(), false));
+        assert_eq!(client("10.1.2.3", &forged), ("203.0.113.9".into(), true));
+        assert_eq!(client("::1", &forged), ("203.0.113.9".into(), true));
+    }
+
+    #[test]
+    fn the_first_untrusted_hop_from_the_right_is_the_client() {
+        let headers = [("x-forwarded-for", "1.1.1.1, 203.0.113.9, 10.9.9.9"), ("X-FORWARDED-FOR", "10.8.8.8")];
+        assert_eq!(client("10.1.2.3", &headers).0, "203.0.113.9");
+    }
+
+    #[test]
+    fn nonsense_in_the_configuration_is_refused() {
+        for wrong in ["10.0.0.0/33", "proxy.example.org", "10.0.0.0/x", ""] {
+            assert!(Proxies::parse(&[wrong.to_owned()]).is_err(), "{wrong}");
+        }
+        assert!(covers("0.0.0.0".parse().unwrap(), 0, "9.9.9.9".parse().unwrap()));
+    }
+}

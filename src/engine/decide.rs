@@ -1,0 +1,202 @@
+//! The way of a request: match, prove, judge, act, answer. Data moves down once and back once.
+//!
+//! A request is [`Asked`] at one [`Site`]; nothing here outlives the call. What stops it on the way is a [`Stop`].
+
+use crate::base::{Now, Reason};
+use crate::engine::audit::EventKind;
+use crate::engine::client::Client;
+use crate::engine::decision::{Decision, Outcome, WaitClass};
+use crate::engine::subject::Subject;
+use crate::engine::{Engine, Site, policy};
+use crate::parse::{Body, Request, header, path};
+use crate::profile::{Action, Need, Room, Routed, Visit, Word};
+use std::cell::{Cell, RefCell};
+
+/// Why the way ends before its end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Stop {
+    /// No.
+    Refuse(Reason),
+    /// Not here: the caller may not wait, and this would.
+    Wait(WaitClass),
+}
+
+impl From<Reason> for Stop {
+    fn from(reason: Reason) -> Stop {
+        Stop::Refuse(reason)
+    }
+}
+
+/// One request at one site.
+pub(crate) struct Asked<'a> {
+    pub site: &'a Site,
+    pub engine: &'a Engine,
+    pub request: &'a Request<'a>,
+    pub client: Client<'a>,
+    pub now: Now,
+    /// Never hash, wait or write the store.
+    pub fast: bool,
+    /// The steps in words, when somebody asked for them.
+    pub steps: Option<&'a RefCell<Vec<String>>>,
+    /// What audit says of this request beyond the subject.
+    pub marks: Marks,
+}
+
+/// Marks of one request for audit, set on the way.
+#[derive(Default)]
+pub(crate) struct Marks {
+    /// `~` and 32 hex digits of a keyed digest of the name that was refused.
+    pub name: Cell<Option<[u8; 33]>>,
+    /// Eight hex digits that a refusal may show.
+    pub reference: Cell<[u8; 8]>,
+}
+
+impl Asked<'_> {
+    /// Decides and writes the decision. `out` is clear.
+    pub fn run(&self, room: &mut Room, out: &mut Decision) {
+        if let Err(reason) = self.request_rules() {
+            return self.deny_bare(reason, out);
+        }
+        match self.site.profile.route(self.request, &self.site.prefix, room) {
+            Routed::Nothing => self.deny_bare(Reason::NoEndpoint, out),
+            Routed::NeedBody { limit, .. } => self.need_body(limit, out),
+            Routed::Refused(visit, reason) => {
+                self.note(|| format!("endpoint `{}`: the request cannot be read", visit.endpoint().name()));
+                self.refuse(&visit, reason, &Subject::default(), out);
+            }
+            Routed::Visit(visit) => self.visit(&visit, out),
+        }
+    }
+
+    fn visit(&self, visit: &Visit<'_>, out: &mut Decision) {
+        self.note(|| format!("endpoint `{}` answers", visit.endpoint().name()));
+        let mut subject = Subject::default();
+        match self.act(visit, &mut subject, out) {
+            Ok(()) => {}
+            Err(Stop::Refuse(reason)) => self.refuse(visit, reason, &subject, out),
+            Err(Stop::Wait(class)) => {
+                out.clear();
+                out.outcome = Outcome::WouldBlock;
+                out.wait = class;
+            }
+        }
+    }
+
+    fn act(&self, visit: &Visit<'_>, subject: &mut Subject, out: &mut Decision) -> Result<(), Stop> {
+        let endpoint = visit.endpoint();
+        self.gates(visit)?;
+        match endpoint.action() {
+            Action::Pass | Action::Answer => {
+                self.prove(visit, subject)?;
+                self.judge(visit, subject)?;
+                self.touch(visit, subject);
+                let stays = endpoint.action() == Action::Pass && endpoint.answer(Word::Ok).is_none();
+                if stays { self.allow(visit, subject, out) } else { self.answer(visit, subject, out) }
+            }
+            Action::Login => self.login(visit, subject, out),
+            Action::Logout => self.logout(visit, subject, out),
+            Action::IssueToken => self.issue_token(visit, subject, out),
+            Action::ChooseTenant => self.choose_tenant(visit, subject, out),
+        }
+    }
+
+    /// What is asked of every request before its profile is.
+    fn request_rules(&self) -> Result<(), Reason> {
+        let request = self.request;
+        if !path::agree(request.path, request.raw_path) {
+            self.note(|| "the path as received and as routed differ".to_owned());
+            return Err(Reason::PathAmbiguous);
+        }
+        let spent = self.site.profile.spent();
+        for name in header::listed(request.headers, b"connection") {
+            if self.engine.strip.iter().any(|s| header::canonical_same(s.as_bytes(), name))
+                || spent.headers_read.iter().any(|s| header::canonical_same(s.as_bytes(), name))
+            {
+                return Err(Reason::ConnectionHeader);
+            }
+        }
+        Ok(())
+    }
+
+    /// Need, tenant, cross-site and path rules on what was proven.
+    pub fn judge(&self, visit: &Visit<'_>, subject: &mut Subject) -> Result<(), Stop> {
+        let endpoint = visit.endpoint();
+        self.settle_tenant(visit, subject)?;
+        if let Err(reason) = policy::judge(endpoint.need(), subject) {
+            let lets_pass = self.site.optional && endpoint.action() == Action::Pass && reason == Reason::Missing;
+            if !lets_pass {
+                self.note(|| format!("the endpoint needs {}: {}", need_word(endpoint.need()), reason.name()));
+                return Err(reason.into());
+            }
+        }
+        if subject.user.is_none()
+            && (path::is_ambiguous(self.request.raw_path) || path::merges(self.request.path, self.request.raw_path))
+        {
+            return Err(Reason::PathAmbiguous.into());
+        }
+        if subject.ambient && (is_unsafe(visit.method()) || self.upgrades()) {
+            self.same_site()?;
+        }
+        Ok(())
+    }
+
+    /// Refuses what another site made the browser send.
+    pub fn same_site(&self) -> Result<(), Stop> {
+        if self.engine.cross_site.refuses(self.request) {
+            self.note(|| "another site made the browser send this".to_owned());
+            return Err(Reason::CrossSite.into());
+        }
+        Ok(())
+    }
+
+    fn upgrades(&self) -> bool {
+        self.request.headers.iter().any(|h| header::same(h.name, b"upgrade"))
+    }
+
+    fn touch(&self, visit: &Visit<'_>, subject: &Subject) {
+        if let Some(session) = &subject.session {
+            let path = self.site.profile.wants_last_path().then(|| visit.full_path());
+            let _ = self.engine.store.touch(&session.record, path, self.now);
+        }
+    }
+
+    fn need_body(&self, limit: usize, out: &mut Decision) {
+        let limit = limit.min(self.engine.body_limit);
+        self.note(|| format!("the body is needed, at most {limit} bytes"));
+        if self.request.body == Body::TooLarge {
+            return self.deny_bare(Reason::TooLarge, out);
+        }
+        out.outcome = Outcome::NeedBody;
+        out.body_limit = limit;
+    }
+
+    /// Adds a step to the explanation; costs nothing when none was asked for.
+    pub fn note(&self, step: impl FnOnce() -> String) {
+        if let Some(steps) = self.steps {
+            steps.borrow_mut().push(step());
+        }
+    }
+
+    /// Ends a decision: reason, counter, audit.
+    pub fn close(&self, kind: EventKind, reason: Reason, subject: &Subject, out: &mut Decision) {
+        out.reason = Some(reason);
+        self.engine.metrics.count(reason);
+        self.tell(kind, reason, subject, out);
+    }
+}
+
+/// Methods that may change something (RFC 9110 section 9.2.1).
+fn is_unsafe(method: &[u8]) -> bool {
+    !matches!(method, b"GET" | b"HEAD" | b"OPTIONS" | b"TRACE")
+}
+
+fn need_word(need: &Need) -> String {
+    match need {
+        Need::None => "nothing".to_owned(),
+        Need::Optional => "nothing, but no bad proof".to_owned(),
+        Need::Guest => "a guest or a user".to_owned(),
+        Need::User => "a user".to_owned(),
+        Need::Tenant => "a user and a tenant".to_owned(),
+        Need::Role(role) => format!("the role `{role}`"),
+    }
+}

@@ -1,0 +1,248 @@
+//! Passwords: a pair of name and password against the directory, in the one order that is safe.
+//!
+//! The store's number is read first, then the throttle reserves a place, then a hash permit, then the directory, then
+//! the hash, and only after the hash whether the user is disabled, pending or of another tenant. Every way to log in
+//! comes through [`Asked::verify`], so that there is one count of failures over all of them.
+
+use crate::base::{Reason, Status, encoding};
+use crate::directory::{self, Resident, User};
+use crate::engine::decide::{Asked, Stop};
+use crate::engine::decision::WaitClass;
+use crate::engine::subject::Subject;
+use crate::password::verified::{Flight, Pair as CachedPair, Tag};
+use crate::profile::{Pair, Visit};
+use crate::throttle::Account;
+use std::borrow::Cow;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// A pair that was right.
+pub(crate) struct Verified {
+    pub user: Arc<User>,
+    /// The store's number, read before anything else.
+    pub seq: u64,
+    /// The one-time password was used.
+    pub one_time: bool,
+}
+
+/// Longest name, in bytes, that is looked up.
+const MAX_NAME: usize = 256;
+
+impl Asked<'_> {
+    /// A pair that comes with an ordinary request: known pairs are remembered, so that they are hashed once.
+    pub fn check_pair(&self, visit: &Visit<'_>, pair: &Pair<'_>, subject: &mut Subject) -> Result<(), Stop> {
+        let name = self.canonical(&pair.user, pair.domain.as_deref());
+        let password = &*pair.password;
+        let folded = directory::fold(&name);
+        let account = self.account(&folded);
+        let engine = self.engine;
+        if engine.throttle.delayed(&account, self.now) && !engine.throttle.is_known(&account, self.now) {
+            self.note(|| "too many failures: refused without looking at the password".to_owned());
+            return Err(Reason::Throttled.into());
+        }
+        let tenant = visit.tenant()?;
+        let cached = CachedPair {
+            site: &engine.site,
+            profile: self.site.profile.name(),
+            tenant: tenant.as_deref().unwrap_or(""),
+            directory: engine.directory.name(),
+            user: &name,
+            password,
+        };
+        let tag = engine.verified.tag(&cached).ok_or(Reason::NotAttached)?;
+        if let Some((user, seq)) = self.remembered(&tag)? {
+            self.note(|| "the pair verified before and is remembered".to_owned());
+            (subject.user, subject.seq) = (Some(user), seq);
+            return Ok(());
+        }
+        if self.fast {
+            return Err(Stop::Wait(WaitClass::Hash));
+        }
+        let (user, seq) = self.verify_once(&tag, &name, password)?;
+        (subject.user, subject.seq) = (Some(user), seq);
+        Ok(())
+    }
+
+    /// Verifies a pair of which many equal requests may come at once: one of them hashes, the others get its word.
+    fn verify_once(&self, tag: &Tag, name: &str, password: &[u8]) -> Result<(Arc<User>, u64), Stop> {
+        let cache = &self.engine.verified;
+        let lead = match cache.fly(tag, self.hash_wait())? {
+            Flight::Lead(lead) => lead,
+            Flight::Refused(reason) => return Err(reason.into()),
+            Flight::Remembered => return self.remembered(tag)?.ok_or(Stop::Refuse(Reason::Busy)),
+        };
+        match self.verify(name, password) {
+            Ok(verified) => {
+                if !verified.one_time {
+                    let user = &verified.user;
+                    cache.remember(tag, &user.id, user.generation, verified.seq, self.now);
+                    lead.remembered();
+                }
+                Ok((verified.user, verified.seq))
+            }
+            Err(Stop::Refuse(reason)) if reason != Reason::Throttled => {
+                lead.refused(reason);
+                Err(reason.into())
+            }
+            Err(stop) => Err(stop),
+        }
+    }
+
+    fn hash_wait(&self) -> Duration {
+        Duration::from_secs(u64::from(self.engine.hash_wait))
+    }
+
+    /// A pair from the cache, still good: user not disabled, password unchanged, nothing revoked since.
+    fn remembered(&self, tag: &Tag) -> Result<Option<(Arc<User>, u64)>, Stop> {
+        let engine = self.engine;
+        let Some(hit) = engine.verified.check(tag, self.now) else { return Ok(None) };
+        let user = match engine.directory.resident_by_id(&hit.principal) {
+            Resident::User(user) => user,
+            Resident::None | Resident::Ask => return Ok(None),
+        };
+        if hit.seq < engine.store.floor(&user.id).map_err(|_| Reason::StoreUnavailable)? {
+            return Ok(None);
+        }
+        let good = !user.disabled && !user.pending && user.generation == hit.generation;
+        Ok(good.then_some((user, hit.seq)))
+    }
+
+    /// Verifies a pair. `name` is canonical. Slow: only where the caller may wait.
+    pub fn verify(&self, name: &str, password: &[u8]) -> Result<Verified, Stop> {
+        let engine = self.engine;
+        if name.len() > MAX_NAME || name.chars().any(char::is_control) {
+            return Err(Reason::Malformed.into());
+        }
+        let too_long =
+            password.len() > engine.max_password || (password.len() > 72 && engine.directory.refuses_over_72());
+        if too_long {
+            return Err(Reason::PasswordTooLong.into());
+        }
+        let seq = engine.store.seq().map_err(|_| Reason::StoreUnavailable)?;
+        let folded = directory::fold(name);
+        let account = self.account(&folded);
+        let known = engine.throttle.is_known(&account, self.now);
+        let ticket = engine.throttle.admit(&account, self.now, known).inspect_err(|_| self.mark_name(name))?;
+        let outcome = self.hash(name, password);
+        match &outcome {
+            Ok(_) => engine.throttle.success(ticket, self.now),
+            Err(reason) if reason.is_unavailable() => engine.throttle.abandon(ticket),
+            Err(_) => engine.throttle.failure(ticket, self.now),
+        }
+        let (user, one_time) = outcome.map_err(|reason| {
+            self.note(|| format!("the pair is refused: {}", reason.name()));
+            self.mark_name(name);
+            reason
+        })?;
+        self.note(|| "the password is right".to_owned());
+        Ok(Verified { user, seq, one_time })
+    }
+
+    /// Look-up and hash, within a permit.
+    fn hash(&self, name: &str, password: &[u8]) -> Result<(Arc<User>, bool), Reason> {
+        let engine = self.engine;
+        let _permit = engine.permits.acquire(self.hash_wait())?;
+        let fold = self.site.profile.lenient().user_case;
+        let user = engine.directory.by_name(name, fold).map_err(|_| Reason::DirectoryUnavailable)?;
+        let Some(user) = user else {
+            let dummy = engine.directory.dummy(name);
+            let _ = engine.hasher.verify(&dummy, password);
+            return Err(Reason::UnknownUser);
+        };
+        let one_time = self.right_password(&user, name, password)?;
+        if user.disabled {
+            return Err(Reason::Disabled);
+        }
+        if user.pending {
+            return Err(Reason::Pending);
+        }
+        let user = if one_time { self.use_up(user)? } else { user };
+        Ok((user, one_time))
+    }
+
+    /// Whether the password is right; `true` when it is the one-time one.
+    fn right_password(&self, user: &User, name: &str, password: &[u8]) -> Result<bool, Reason> {
+        let engine = self.engine;
+        if let Some(answer) = engine.directory.check_host(name, password) {
+            return match answer {
+                Ok(true) => Ok(false),
+                Ok(false) => Err(Reason::WrongPassword),
+                Err(_) => Err(Reason::DirectoryUnavailable),
+            };
+        }
+        if let Some(once) = &user.one_time
+            && engine.hasher.verify(once, password)?.ok
+        {
+            return Ok(true);
+        }
+        let Some(hash) = &user.hash else {
+            let dummy = engine.directory.dummy(name);
+            let _ = engine.hasher.verify(&dummy, password);
+            return Err(Reason::WrongPassword);
+        };
+        let verdict = engine.hasher.verify(hash, password)?;
+        if !verdict.ok {
+            return Err(Reason::WrongPassword);
+        }
+        if verdict.stale {
+            self.rehash(user, hash, password);
+        }
+        Ok(false)
+    }
+
+    /// A stale hash is made anew; that it cannot be written is no reason to refuse a right password.
+    fn rehash(&self, user: &User, old: &str, password: &[u8]) {
+        let Ok(new) = self.engine.hasher.hash(password) else { return };
+        let _ = self.engine.directory.rehash(&user.id, old, &new);
+    }
+
+    /// A one-time password opens once. Where it cannot be used up, it opens nothing.
+    fn use_up(&self, user: Arc<User>) -> Result<Arc<User>, Reason> {
+        let Some(once) = user.one_time.as_deref() else { return Err(Reason::WrongPassword) };
+        match self.engine.directory.spend_one_time(&user.id, once) {
+            Ok(true) => {
+                let mut changed = (*user).clone();
+                changed.one_time = None;
+                changed.must_change = true;
+                Ok(Arc::new(changed))
+            }
+            Ok(false) => Err(Reason::WrongPassword),
+            Err(_) => Err(Reason::DirectoryUnavailable),
+        }
+    }
+
+    /// The name as directory, throttle and cache all know it.
+    pub fn canonical<'n>(&self, user: &'n str, domain: Option<&str>) -> Cow<'n, str> {
+        let mut name = match domain.filter(|d| !d.is_empty()) {
+            Some(domain) => Cow::Owned(format!("{domain}\\{user}")),
+            None => Cow::Borrowed(user),
+        };
+        if self.site.profile.lenient().user_case
+            && let Cow::Owned(folded) = directory::fold(&name)
+        {
+            name = Cow::Owned(folded);
+        }
+        name
+    }
+
+    /// Names are told to audit as keyed digests: people type passwords where the name belongs.
+    fn mark_name(&self, name: &str) {
+        let digest = self.engine.names.tag(&[name.as_bytes()]);
+        let mut mark = [b'~'; 33];
+        mark[1..].copy_from_slice(&encoding::hex_array::<32>(&digest));
+        self.marks.name.set(Some(mark));
+    }
+
+    fn account<'n>(&'n self, name: &'n str) -> Account<'n> {
+        Account { site: &self.engine.site, user: name, client: self.client.address }
+    }
+}
+
+/// What stops a call that made something, in the words of a request.
+pub(crate) fn made(error: crate::base::Error) -> Stop {
+    Stop::Refuse(match error.status {
+        Status::Random => Reason::NoRandom,
+        Status::Refused => Reason::SessionRevoked,
+        _ => Reason::StoreUnavailable,
+    })
+}

@@ -1,0 +1,161 @@
+//! Query strings and `application/x-www-form-urlencoded` bodies (WHATWG URL, section 5.1).
+//!
+//! Called by `profile` for places of kind `query` and `form`, and by `ffi`. Values are bytes: what they mean as text is
+//! the caller's word. A look-up allocates only when the value it found is encoded. Two readings differ from the
+//! standard's, both on purpose: a second `?` ends a name as `=` does, because real clients send
+//! `?wsdl?server=localhost`; and a name that is looked for and stands behind a `;` is refused, because some servers
+//! would read a pair there and others would not.
+
+use crate::base::Reason;
+use percent_encoding::percent_decode;
+use std::borrow::Cow;
+
+/// All pairs in order, decoded once; borrowed where nothing is encoded. Empty pieces (`a&&b`) are left out; a piece
+/// without `=` has an empty value; a `%` that starts no escape stands for itself.
+pub fn pairs(text: &[u8]) -> impl Iterator<Item = (Cow<'_, [u8]>, Cow<'_, [u8]>)> {
+    pieces(text).map(|piece| {
+        let (name, value) = split(piece);
+        (decoded(name), decoded(value))
+    })
+}
+
+/// The value of `name`, if it is there. With `fold_case`, names that differ only in ASCII case are the same name.
+///
+/// Errors: [`Reason::Duplicate`] if the name stands twice, or behind a `;` within a piece.
+pub fn one<'r>(text: &'r [u8], name: &str, fold_case: bool) -> Result<Option<Cow<'r, [u8]>>, Reason> {
+    let mut found = None;
+    for piece in pieces(text) {
+        let (raw_name, value) = split(piece);
+        let mut hidden = piece.split(|&byte| byte == b';').skip(1);
+        if hidden.any(|part| is_name(split(part).0, name, fold_case)) {
+            return Err(Reason::Duplicate);
+        }
+        if is_name(raw_name, name, fold_case) && found.replace(value).is_some() {
+            return Err(Reason::Duplicate);
+        }
+    }
+    Ok(found.map(decoded))
+}
+
+/// Whether a pair of this name is there, with whatever value: `wsdl` is in `wsdl`, `wsdl=` and `wsdl?server=x`.
+pub fn has(text: &[u8], name: &str, fold_case: bool) -> bool {
+    pieces(text).any(|piece| is_name(split(piece).0, name, fold_case))
+}
+
+fn pieces(text: &[u8]) -> impl Iterator<Item = &[u8]> {
+    text.split(|&byte| byte == b'&').filter(|piece| !piece.is_empty())
+}
+
+fn split(piece: &[u8]) -> (&[u8], &[u8]) {
+    let end = piece.iter().position(|byte| matches!(byte, b'=' | b'?')).unwrap_or(piece.len());
+    let (name, rest) = piece.split_at(end);
+    (name, rest.get(1..).unwrap_or_default())
+}
+
+fn is_name(raw: &[u8], name: &str, fold_case: bool) -> bool {
+    let mut bytes = decoding(raw);
+    let equal = |(a, b): (u8, u8)| a == b || fold_case && a.eq_ignore_ascii_case(&b);
+    name.bytes().all(|wanted| bytes.next().is_some_and(|byte| equal((byte, wanted)))) && bytes.next().is_none()
+}
+
+fn decoded(raw: &[u8]) -> Cow<'_, [u8]> {
+    if raw.iter().any(|byte| matches!(byte, b'%' | b'+')) {
+        Cow::Owned(decoding(raw).collect())
+    } else {
+        Cow::Borrowed(raw)
+    }
+}
+
+/// The decoded bytes one by one: `+` is a blank, and is so before escapes are looked at.
+fn decoding(raw: &[u8]) -> impl Iterator<Item = u8> {
+    raw.split_inclusive(|&byte| byte == b'+').flat_map(|part| {
+        let (text, blank) = part.strip_suffix(b"+").map_or((part, None), |text| (text, Some(b' ')));
+        percent_decode(text).chain(blank)
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn value(text: &str, name: &str) -> Result<Option<String>, Reason> {
+        let found = one(text.as_bytes(), name, false)?;
+        Ok(found.map(|bytes| String::from_utf8(bytes.into_owned()).unwrap()))
+    }
+
+    #[test]
+    fn values_are_decoded_once() {
+        assert_eq!(value("user=someName&pw=a%2Bb+c%26%3d", "pw"), Ok(Some("a+b c&=".into())));
+        assert_eq!(value("pw=%2541", "pw"), Ok(Some("%41".into())), "once");
+        assert_eq!(value("pw=100%&x=%zz%4", "pw"), Ok(Some("100%".into())));
+        assert_eq!(value("pw=a=b?c", "pw"), Ok(Some("a=b?c".into())));
+        assert_eq!(value("pw", "pw"), Ok(Some(String::new())));
+        assert_eq!(value("&&pw=&", "pw"), Ok(Some(String::new())));
+        assert_eq!(value("p%77=x", "pw"), Ok(Some("x".into())), "names as well");
+        assert_eq!(value("user=x", "pw"), Ok(None));
+        assert_eq!(value("", ""), Ok(None));
+    }
+
+    #[test]
+    fn bytes_that_are_not_utf8_survive() {
+        assert_eq!(one(b"pw=%ff%00", "pw", false), Ok(Some(Cow::Borrowed(&b"\xff\0"[..]))));
+    }
+
+    #[test]
+    fn what_is_not_encoded_is_borrowed() {
+        let text = b"session=UzL9uSNNcLjmlRx1PQsP&x=%20";
+        assert!(matches!(one(text, "session", true), Ok(Some(Cow::Borrowed(b"UzL9uSNNcLjmlRx1PQsP")))));
+        assert!(matches!(one(text, "x", true), Ok(Some(Cow::Owned(_)))));
+    }
+
+    #[test]
+    fn a_name_that_stands_twice_is_refused() {
+        assert_eq!(value("session=a&session=a", "session"), Err(Reason::Duplicate));
+        assert_eq!(value("session=a&s%65ssion", "session"), Err(Reason::Duplicate), "in any spelling");
+        assert_eq!(value("session=a&x=b&x=c", "session"), Ok(Some("a".into())), "others may");
+        assert_eq!(value("session=a&Session=b", "session"), Ok(Some("a".into())));
+        assert_eq!(one(b"session=a&SESSION=b", "Session", true), Err(Reason::Duplicate));
+    }
+
+    #[test]
+    fn a_pair_behind_a_semicolon_is_refused() {
+        assert_eq!(value("x=1;session=a", "session"), Err(Reason::Duplicate));
+        assert_eq!(value("session=a;session=b", "session"), Err(Reason::Duplicate));
+        assert_eq!(value("session=a;b", "session"), Ok(Some("a;b".into())));
+        assert!(!has(b"x;wsdl", "wsdl", false));
+    }
+
+    #[test]
+    fn a_second_question_mark_ends_the_name() {
+        for text in ["wsdl?server=localhost", "WSDL?server=x&ns=y", "wsdl", "wsdl=", "a=b&wsdl?", "ws%64l"] {
+            assert!(has(text.as_bytes(), "wsdl", true), "{text}");
+        }
+        for text in ["", "wsdl2", "awsdl", "x=wsdl", "wsdl%3Fserver", "WSDLDoc?x", "server?wsdl"] {
+            assert!(!has(text.as_bytes(), "wsdl", true), "{text}");
+        }
+        assert_eq!(value("x?_method=PUT", "_method"), Ok(None), "no pair begins there");
+        assert_eq!(value("wsdl?server=x", "wsdl"), Ok(Some("server=x".into())));
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(128))]
+
+        #[test]
+        fn the_standard_reading_is_ours(text in "[a-c=&+%0-9é]{0,40}") {
+            let text = text.as_bytes();
+            let ours: Vec<_> = pairs(text)
+                .map(|(n, v)| (String::from_utf8_lossy(&n).into_owned(), String::from_utf8_lossy(&v).into_owned()))
+                .collect();
+            let theirs: Vec<_> = form_urlencoded::parse(text).into_owned().collect();
+            prop_assert_eq!(ours, theirs);
+        }
+
+        #[test]
+        fn what_a_client_encodes_is_what_comes_out(name in "\\PC{1,8}", value in "\\PC{0,20}") {
+            let text = form_urlencoded::Serializer::new(String::new()).append_pair(&name, &value).append_pair("", "x").finish();
+            let found = one(text.as_bytes(), &name, false);
+            prop_assert_eq!(found, Ok(Some(Cow::Borrowed(value.as_bytes()))));
+        }
+    }
+}

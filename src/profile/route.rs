@@ -1,0 +1,430 @@
+//! The router: from a request to its endpoint, asking for the body only when nothing else can tell.
+//!
+//! Called by the engine once per request, and once more with the body when it was asked for. Overrides are applied
+//! here and nowhere else. `raw_path` is not looked at: whether path and raw path agree is the engine's question.
+
+use super::endpoint::{Action, Endpoint};
+use super::kind::{Kind, declared, read_kinds};
+use super::look::{Bodies, Look};
+use super::pattern::{Caught, Pattern, same};
+use super::place::{AuthScheme, Place, Where};
+use super::room::Room;
+use super::visit::Visit;
+use super::{Profile, overrides};
+use crate::base::Reason;
+use crate::parse::authorization::{self, Scheme};
+use crate::parse::{Body, Request, header, json, xml};
+
+/// The longest body that is asked for, in bytes.
+pub const MAX_BODY: usize = 1 << 20;
+
+/// Where a request belongs.
+pub enum Routed<'r> {
+    Visit(Visit<'r>),
+    /// The body decides: call again with it, once.
+    NeedBody {
+        /// Bytes that are worth reading.
+        limit: usize,
+        /// An endpoint that may answer.
+        endpoint: &'r str,
+    },
+    /// Not well-formed, or not allowed: answered in the words of this visit's endpoint.
+    Refused(Visit<'r>, Reason),
+    /// Outside the profile.
+    Nothing,
+}
+
+/// What a `when` says with what is known so far.
+enum Verdict {
+    Yes,
+    No,
+    /// The body decides.
+    Open,
+}
+
+/// A request on its way, before an endpoint is chosen.
+struct Way<'r> {
+    profile: &'r Profile,
+    request: &'r Request<'r>,
+    method: &'r [u8],
+    path: &'r [u8],
+    full_path: &'r [u8],
+}
+
+impl Profile {
+    /// Finds the endpoint of `request` on a site mounted at `prefix` (empty, or `/x`). `room` is wiped first.
+    ///
+    /// Allocates nothing when method, path, headers, cookies and query decide, and nothing in them needs decoding.
+    pub fn route<'r>(&'r self, request: &'r Request<'r>, prefix: &str, room: &'r mut Room) -> Routed<'r> {
+        room.clear();
+        let Room { path: path_room, document, basic, basic_used } = room;
+        let Some(start) = self.start(request.path, prefix) else { return Routed::Nothing };
+        let full = self.stripped(request.path, start);
+        let mut way = Way { profile: self, request, method: request.method, path: rest(full, start), full_path: full };
+        let mut refused = None;
+        match overrides::path(self, request, way.path, full.get(..start).unwrap_or_default(), path_room) {
+            Ok(false) => {}
+            Ok(true) => {
+                let path_room: &'r [u8] = path_room;
+                way.full_path = self.stripped(path_room, start);
+                way.path = rest(way.full_path, start);
+            }
+            Err(reason) => refused = Some(reason),
+        }
+        match overrides::method(self, request) {
+            Ok(None) => {}
+            Ok(Some(method)) => way.method = method,
+            Err(reason) => refused = refused.or(Some(reason)),
+        }
+        let mut routed = match refused {
+            // The words of whatever is there without the override; the request itself goes no further.
+            Some(reason) => match way.last(|_| true) {
+                Some((endpoint, pattern, caught)) => {
+                    Routed::Refused(way.visit(endpoint, pattern, caught, Bodies::default()), reason)
+                }
+                None => Routed::Nothing,
+            },
+            None => way.decide(document),
+        };
+        if let Routed::Visit(visit) | Routed::Refused(visit, _) = &mut routed
+            && visit.endpoint.proofs.iter().any(|p| p.at.iter().any(|p| p.at == Where::Auth(AuthScheme::Basic)))
+            && let Ok(Some(value)) = header::one(request.headers, b"authorization")
+            && authorization::scheme(value).0 == Scheme::Basic
+        {
+            *basic_used = true;
+            visit.basic = Some(authorization::basic(value, basic));
+        }
+        routed
+    }
+
+    /// Where the profile's own path begins: behind the site's prefix and the base.
+    fn start(&self, path: &[u8], prefix: &str) -> Option<usize> {
+        let fold = self.lenient().path_case;
+        let prefix = prefix.trim_end_matches('/').as_bytes();
+        let length = prefix.len() + self.base.len();
+        let (head, tail) = path.split_at_checked(length)?;
+        let (one, two) = head.split_at_checked(prefix.len())?;
+        let inside = tail.is_empty() || tail.first() == Some(&b'/') || self.ends(tail);
+        (same(prefix, one, fold) && same(self.base.as_bytes(), two, fold) && inside).then_some(length)
+    }
+
+    fn ends(&self, tail: &[u8]) -> bool {
+        let fold = self.lenient().path_case;
+        !self.base.is_empty() && self.strip.iter().any(|ending| same(ending.as_bytes(), tail, fold))
+    }
+
+    /// `path` without one of the endings to strip; never shorter than `start`.
+    fn stripped<'p>(&self, path: &'p [u8], start: usize) -> &'p [u8] {
+        let fold = self.lenient().path_case;
+        for ending in &self.strip {
+            if let Some(cut) = path.len().checked_sub(ending.len())
+                && cut >= start
+                && path.get(cut..).is_some_and(|tail| same(ending.as_bytes(), tail, fold))
+                && path.get(..cut).and_then(<[u8]>::last).is_some_and(|b| *b != b'/')
+            {
+                return path.get(..cut).unwrap_or(path);
+            }
+        }
+        path
+    }
+}
+
+/// The path behind `start`; the base itself is `/`.
+fn rest(full: &[u8], start: usize) -> &[u8] {
+    match full.get(start..) {
+        Some(rest) if !rest.is_empty() => rest,
+        _ => b"/",
+    }
+}
+
+type Matched<'r> = (&'r Endpoint, &'r Pattern, Caught);
+
+impl<'r> Way<'r> {
+    /// The endpoints whose method and path match, in order.
+    fn matching(&self) -> impl Iterator<Item = Matched<'r>> + use<'_, 'r> {
+        let fold = self.profile.lenient().path_case;
+        self.profile.endpoints.iter().filter_map(move |endpoint| {
+            let exact = endpoint.is_open();
+            endpoint.patterns.iter().find_map(|pattern| {
+                pattern.matches(self.method, self.path, fold, exact).map(|caught| (endpoint, pattern, caught))
+            })
+        })
+    }
+
+    /// The most general match that fits: the last, for special ones stand before general ones.
+    fn last(&self, fits: impl Fn(&Endpoint) -> bool) -> Option<Matched<'r>> {
+        self.matching().filter(|(endpoint, _, _)| fits(endpoint)).last()
+    }
+
+    fn visit(&self, endpoint: &'r Endpoint, pattern: &'r Pattern, caught: Caught, bodies: Bodies<'r>) -> Visit<'r> {
+        Visit {
+            profile: self.profile,
+            request: self.request,
+            endpoint,
+            pattern,
+            caught,
+            method: self.method,
+            path: self.path,
+            full_path: self.full_path,
+            bodies,
+            basic: None,
+        }
+    }
+
+    fn look<'v>(&'v self, matched: &Matched<'r>, bodies: &'v Bodies<'r>) -> Look<'v, 'r> {
+        let (endpoint, pattern, caught) = matched;
+        Look {
+            request: self.request,
+            bodies,
+            lenient: self.profile.lenient(),
+            elsewhere: !endpoint.document.is_empty(),
+            path: self.path,
+            pattern,
+            caught: *caught,
+        }
+    }
+
+    fn decide(&self, room: &'r mut Vec<u8>) -> Routed<'r> {
+        let mut bodies = Bodies::default();
+        let mut room = Some(room);
+        // The document first: where it sits in the query, JSON places are known without a body.
+        if let Err(reason) = self.read_document(&mut bodies, &mut room) {
+            return self.refuse(bodies, reason, |endpoint| !endpoint.document.is_empty());
+        }
+        let empty = header::one(self.request.headers, b"content-length").ok().flatten() == Some(b"0");
+        let body = match self.request.body {
+            Body::NotRead if empty => Body::Given(b""),
+            body => body,
+        };
+        let (hint, reason) = match self.choose(bodies, room.is_some()) {
+            Choice::Routed(routed) => return routed,
+            Choice::Body(back, hint) => {
+                bodies = back;
+                match body {
+                    Body::Given(bytes) => return self.with_body(bytes, bodies, room),
+                    Body::NotRead => return Routed::NeedBody { limit: MAX_BODY, endpoint: hint.0.name() },
+                    Body::TooLarge => (hint, Reason::TooLarge),
+                }
+            }
+        };
+        let (endpoint, pattern, caught) = hint;
+        Routed::Refused(self.visit(endpoint, pattern, caught, bodies), reason)
+    }
+
+    /// The first endpoint that matches with what is known, or the word that the body is needed. `open`: form and body
+    /// were not looked at yet.
+    fn choose(&self, bodies: Bodies<'r>, open: bool) -> Choice<'r> {
+        self.choose_known(bodies, open, open)
+    }
+
+    fn choose_known(&self, bodies: Bodies<'r>, open: bool, document_open: bool) -> Choice<'r> {
+        for matched in self.matching() {
+            let (endpoint, pattern, caught) = matched;
+            let waits = |place: &Place| open && place_waits(place, endpoint, document_open);
+            match self.verdict(&matched, &bodies, &waits) {
+                Ok(Verdict::No) => {}
+                Ok(Verdict::Open) => return Choice::Body(bodies, matched),
+                Ok(Verdict::Yes) if open && self.wants_body(&matched, &bodies, &waits) => {
+                    return Choice::Body(bodies, matched);
+                }
+                Ok(Verdict::Yes) => {
+                    let visit = self.visit(endpoint, pattern, caught, bodies);
+                    return Choice::Routed(match visit.find_callback() {
+                        Ok(_) => Routed::Visit(visit),
+                        Err(reason) => Routed::Refused(visit, reason),
+                    });
+                }
+                Err(reason) => {
+                    return Choice::Routed(Routed::Refused(self.visit(endpoint, pattern, caught, bodies), reason));
+                }
+            }
+        }
+        Choice::Routed(Routed::Nothing)
+    }
+
+    fn verdict(
+        &self,
+        matched: &Matched<'r>,
+        bodies: &Bodies<'r>,
+        waits: &dyn Fn(&Place) -> bool,
+    ) -> Result<Verdict, Reason> {
+        let look = self.look(matched, bodies);
+        let mut open = false;
+        for place in &matched.0.when {
+            if waits(place) {
+                open = true;
+            } else if !look.holds(place)? {
+                return Ok(Verdict::No);
+            }
+        }
+        Ok(if open { Verdict::Open } else { Verdict::Yes })
+    }
+
+    /// Whether a decided endpoint still needs the body for its proofs or its action.
+    fn wants_body(&self, matched: &Matched<'r>, bodies: &Bodies<'r>, waits: &dyn Fn(&Place) -> bool) -> bool {
+        let endpoint = matched.0;
+        let look = self.look(matched, bodies);
+        // A list is open if a place that waits stands before every place that holds something.
+        let list = |places: &[Place], blank_absent: bool| {
+            for place in places {
+                if waits(place) {
+                    return true;
+                }
+                match look.at(place) {
+                    Ok(Some(found)) if !(blank_absent && found.is_blank()) => return false,
+                    Ok(_) => {}
+                    Err(_) => return false,
+                }
+            }
+            false
+        };
+        for proof in &endpoint.proofs {
+            let blank = proof.blank_absent();
+            if [&proof.at, &proof.user, &proof.password, &proof.domain].into_iter().any(|places| list(places, blank)) {
+                return true;
+            }
+            let offered = proof.places().any(|place| matches!(look.at(place), Ok(Some(f)) if !(blank && f.is_blank())));
+            // The best proof is there: the body cannot bring a better one. A gate proves nobody.
+            let gate = proof.kind() == super::ProofKind::Gate;
+            if endpoint.several() == super::Several::First && offered && !gate && !proof.bad_ignored() {
+                break;
+            }
+        }
+        let answers = endpoint.action != Action::Pass || endpoint.answer(super::Word::Ok).is_some();
+        endpoint.read.iter().any(|places| list(places, false))
+            || endpoint.extra.iter().any(|(_, places)| list(places, true))
+            || (answers && endpoint.echo.iter().any(|(_, places)| list(places, false)))
+    }
+
+    /// Refused in the words of the most general endpoint that fits.
+    fn refuse(&self, bodies: Bodies<'r>, reason: Reason, fits: impl Fn(&Endpoint) -> bool) -> Routed<'r> {
+        let seen = |endpoint: &Endpoint| fits(endpoint);
+        match self.last(seen) {
+            Some((endpoint, pattern, caught)) => Routed::Refused(self.visit(endpoint, pattern, caught, bodies), reason),
+            None => Routed::Nothing,
+        }
+    }
+
+    /// Reads the JSON document that sits elsewhere, if an endpoint here has one and it is there.
+    fn read_document(&self, bodies: &mut Bodies<'r>, room: &mut Option<&'r mut Vec<u8>>) -> Result<(), Reason> {
+        let Some(matched) = self.matching().find(|(endpoint, _, _)| !endpoint.document.is_empty()) else {
+            return Ok(());
+        };
+        let places: &[Place] = &matched.0.document;
+        let found = self.look(&matched, bodies).first(places, true)?;
+        let Some(bytes) = found.map(super::look::Found::bytes).transpose()? else { return Ok(()) };
+        let Some(room) = room.take() else { return Ok(()) };
+        room.extend_from_slice(&bytes);
+        let room: &'r [u8] = room;
+        bodies.elsewhere = Some(json::Document::parse(room, self.profile.lenient().json_case)?);
+        Ok(())
+    }
+
+    /// Decides with the body in hand.
+    fn with_body(&self, bytes: &'r [u8], mut bodies: Bodies<'r>, mut room: Option<&'r mut Vec<u8>>) -> Routed<'r> {
+        if header::listed(self.request.headers, b"content-encoding").any(|coding| !header::same(coding, b"identity")) {
+            return self.refuse_body(bodies, Reason::BodyEncoding, None);
+        }
+        bodies.whole = Some(bytes);
+        let kind = match self.kind(bytes) {
+            Ok(kind) => kind,
+            Err(reason) => return self.refuse_body(bodies, reason, None),
+        };
+        if let (Some(kind), false) = (kind, bytes.is_empty())
+            && let Err(reason) = self.parse(kind, bytes, &mut bodies, &mut room)
+        {
+            return self.refuse_body(bodies, reason, Some(kind));
+        }
+        match self.choose_known(bodies, false, false) {
+            Choice::Routed(routed) => routed,
+            Choice::Body(..) => Routed::Nothing,
+        }
+    }
+
+    fn parse(
+        &self,
+        kind: Kind,
+        bytes: &'r [u8],
+        bodies: &mut Bodies<'r>,
+        room: &mut Option<&'r mut Vec<u8>>,
+    ) -> Result<(), Reason> {
+        match kind {
+            Kind::Json => bodies.json = Some(json::Document::parse(bytes, self.profile.lenient().json_case)?),
+            Kind::Xml => {
+                let document = xml::Document::parse(bytes)?;
+                // Two operations in one SOAP body: whoever reads the other one is fooled.
+                document.at(&["Envelope", "Body", "*"])?;
+                bodies.xml = Some(document);
+            }
+            Kind::Form => {
+                std::str::from_utf8(bytes).map_err(|_| Reason::Unreadable)?;
+                bodies.form = Some(bytes);
+                if bodies.elsewhere.is_none() {
+                    self.read_document(bodies, room)?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// A body that cannot be used: told by the endpoint that was decided without it, else by the most general one that
+    /// reads its kind.
+    fn refuse_body(&self, bodies: Bodies<'r>, reason: Reason, kind: Option<Kind>) -> Routed<'r> {
+        let known = Bodies::default();
+        let fits = |matched: &Matched<'r>| {
+            let waits = |place: &Place| place.in_body();
+            !matches!(self.verdict(matched, &known, &waits), Ok(Verdict::No))
+        };
+        let mut last = None;
+        let mut first = true;
+        for matched in self.matching().filter(fits) {
+            let decided = !matched.0.when.iter().any(Place::in_body);
+            let reads = kind.is_none_or(|kind| matched.0.kinds.contains(&kind));
+            if (first && decided) || (reads && !matched.0.kinds.is_empty()) {
+                last = Some(matched);
+            }
+            if first && decided {
+                break;
+            }
+            first = false;
+        }
+        match last {
+            Some((endpoint, pattern, caught)) => Routed::Refused(self.visit(endpoint, pattern, caught, bodies), reason),
+            None => Routed::Nothing,
+        }
+    }
+
+    /// The body's kind: what it says it is, if an endpoint here reads that; else by its first byte; else the first kind
+    /// that is read here.
+    fn kind(&self, bytes: &[u8]) -> Result<Option<Kind>, Reason> {
+        let kinds = read_kinds(self.matching().map(|(endpoint, _, _)| endpoint));
+        if let Some(kind) = declared(self.request.headers)?
+            && kinds.contains(&Some(kind))
+        {
+            return Ok(Some(kind));
+        }
+        let first = bytes.iter().find(|b| !b.is_ascii_whitespace());
+        let guess = match first {
+            Some(b'{' | b'[') => Some(Kind::Json),
+            Some(b'<') => Some(Kind::Xml),
+            _ => None,
+        };
+        Ok(guess.filter(|guess| kinds.contains(&Some(*guess))).or(kinds[0]))
+    }
+}
+
+/// Either the end of the way, or the bodies handed back and the endpoint that wants one.
+enum Choice<'r> {
+    Routed(Routed<'r>),
+    Body(Bodies<'r>, Matched<'r>),
+}
+
+/// Whether `place` cannot be looked at before the body is there.
+fn place_waits(place: &Place, endpoint: &Endpoint, document_open: bool) -> bool {
+    match place.at {
+        Where::Json(_) if !endpoint.document.is_empty() => {
+            document_open && endpoint.document.iter().any(Place::in_body)
+        }
+        _ => place.in_body(),
+    }
+}

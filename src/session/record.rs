@@ -1,0 +1,420 @@
+//! The record of a session: who, since when, until when, last used when. Small, shared, and immutable but for the few
+//! fields that only ever move one way.
+//!
+//! Made by `engine` at a login, kept by `store`, handed to every check as an `Arc`. A record that a store has removed
+//! may still be held by a request in flight: it carries its own death, so that no touch through such a handle, and no
+//! step of a clock, ever brings it back. It must never hold the session's id, or a secret of any kind.
+
+use crate::base::{Now, Reason};
+use crate::crypto::digest::Digest;
+use crate::directory::{Tenant, User};
+use crate::expiry::{self, Ends, Life};
+use parking_lot::Mutex;
+use std::fmt;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
+
+/// The most bytes of a path that a record keeps.
+pub const MAX_PATH: usize = 119;
+
+/// Name and value of what a profile keeps with a session, as the client sent it: unproven.
+pub type Extra = (Box<str>, Box<str>);
+
+/// What a login knows; [`Record::new`] makes the record.
+pub struct NewSession {
+    pub principal: Arc<str>,
+    /// The user as a host's directory gave it; `None` when a resident directory can look it up by id.
+    pub user: Option<Arc<User>>,
+    pub tenant: Option<Arc<Tenant>>,
+    /// Seconds without use after which it is over.
+    pub idle_secs: u32,
+    /// Seconds after which it is over in any case.
+    pub absolute_secs: u32,
+    /// The store's `seq`, read before the directory was asked.
+    pub seq: u64,
+    pub extra: Vec<Extra>,
+    /// The peer's address at the login, for audit.
+    pub client: Option<Box<str>>,
+    /// The digest of the companion cookie's value, where one goes out.
+    pub companion: Option<Digest>,
+    /// Whether lists show the last path.
+    pub keep_path: bool,
+}
+
+impl NewSession {
+    /// A session of `principal` and nothing else.
+    pub fn of(principal: &str, idle_secs: u32, absolute_secs: u32, seq: u64) -> NewSession {
+        NewSession {
+            principal: Arc::from(principal),
+            user: None,
+            tenant: None,
+            idle_secs,
+            absolute_secs,
+            seq,
+            extra: Vec::new(),
+            client: None,
+            companion: None,
+            keep_path: false,
+        }
+    }
+}
+
+/// A session. Any thread; what changes is atomic. 128 bytes with its counts, plus what is seldom there.
+pub struct Record {
+    pub(crate) key: Digest,
+    /// Boot seconds of the last use on record, or how it died.
+    last_used: AtomicI64,
+    absolute_unix: i64,
+    life_secs: u32,
+    idle_secs: u32,
+    pub seq: u64,
+    pub principal: Arc<str>,
+    pub user: Option<Arc<User>>,
+    pub tenant: Option<Arc<Tenant>>,
+    rest: Option<Box<Rest>>,
+    /// Counts logins, so that the oldest is known without a clock; wraps.
+    pub(crate) serial: u32,
+    companion_seen: AtomicBool,
+}
+
+/// What most sessions do not have.
+struct Rest {
+    extra: Box<[Extra]>,
+    client: Option<Box<str>>,
+    companion: Option<Digest>,
+    path: Option<Mutex<Path>>,
+}
+
+struct Path {
+    length: u8,
+    bytes: [u8; MAX_PATH],
+}
+
+/// How a session died. Written into the place of its last use, once; the first word stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Dead {
+    Revoked,
+    Idle,
+    Ended,
+}
+
+/// Everything from here down is a mark and not a time.
+const MARKS: i64 = i64::MIN + 2;
+
+impl Dead {
+    const fn mark(self) -> i64 {
+        match self {
+            Dead::Revoked => i64::MIN,
+            Dead::Idle => i64::MIN + 1,
+            Dead::Ended => MARKS,
+        }
+    }
+
+    const fn of(last_used: i64) -> Option<Dead> {
+        match last_used {
+            i64::MIN => Some(Dead::Revoked),
+            MARKS => Some(Dead::Ended),
+            other if other < MARKS => Some(Dead::Idle),
+            _ => None,
+        }
+    }
+
+    pub(crate) const fn reason(self) -> Reason {
+        match self {
+            Dead::Revoked => Reason::SessionRevoked,
+            Dead::Idle => Reason::SessionIdle,
+            Dead::Ended => Reason::SessionEnded,
+        }
+    }
+}
+
+/// What became of a touch.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Touch {
+    /// The use was written down.
+    Done,
+    /// The use on record is young enough.
+    NotDue,
+    /// The session is over or was removed: nothing was written.
+    Gone,
+}
+
+impl Record {
+    /// The record of a login at `now`: both ends begin here, and the absolute one never moves again.
+    pub fn new(new: NewSession, now: Now) -> Record {
+        let path = new.keep_path.then(|| Mutex::new(Path { length: 0, bytes: [0; MAX_PATH] }));
+        let plain = new.extra.is_empty() && new.client.is_none() && new.companion.is_none() && path.is_none();
+        let rest = Rest { extra: new.extra.into(), client: new.client, companion: new.companion, path };
+        Record {
+            key: [0; 32],
+            last_used: AtomicI64::new(now.boot().max(MARKS + 1)),
+            absolute_unix: now.unix().saturating_add(i64::from(new.absolute_secs)),
+            life_secs: new.absolute_secs,
+            idle_secs: new.idle_secs,
+            seq: new.seq,
+            principal: new.principal,
+            user: new.user,
+            tenant: new.tenant,
+            rest: (!plain).then(|| Box::new(rest)),
+            serial: 0,
+            companion_seen: AtomicBool::new(false),
+        }
+    }
+
+    /// The digest that the store keeps it under. All zero until it is stored.
+    pub fn key(&self) -> &Digest {
+        &self.key
+    }
+
+    /// The fixed ends.
+    pub fn ends(&self) -> Ends {
+        Ends {
+            created_unix: self.absolute_unix.saturating_sub(i64::from(self.life_secs)),
+            absolute_unix: self.absolute_unix,
+            idle_secs: self.idle_secs,
+        }
+    }
+
+    /// Boot seconds of the last use on record; `None` once it is dead.
+    pub fn last_used_boot(&self) -> Option<i64> {
+        let seen = self.last_used.load(Ordering::Acquire);
+        Dead::of(seen).is_none().then_some(seen)
+    }
+
+    /// How it stands, without a touch and without a word on revocations by floor, which the store alone knows. A
+    /// revoked one says [`Life::Ended`].
+    pub fn life(&self, now: Now) -> Life {
+        let seen = self.last_used.load(Ordering::Acquire);
+        match Dead::of(seen) {
+            None => expiry::session(&self.ends(), seen, now),
+            Some(Dead::Idle) => Life::Idle,
+            Some(Dead::Ended | Dead::Revoked) => Life::Ended,
+        }
+    }
+
+    /// What the profile keeps with the session.
+    pub fn extra(&self) -> &[Extra] {
+        self.rest.as_ref().map_or(&[], |rest| &rest.extra)
+    }
+
+    /// The peer's address at the login.
+    pub fn client(&self) -> Option<&str> {
+        self.rest.as_ref()?.client.as_deref()
+    }
+
+    /// The digest of the companion cookie's value.
+    pub fn companion(&self) -> Option<&Digest> {
+        self.rest.as_ref()?.companion.as_ref()
+    }
+
+    /// Whether the session was seen with its companion; from then on it is required.
+    pub fn companion_required(&self) -> bool {
+        self.companion_seen.load(Ordering::Acquire)
+    }
+
+    pub(crate) fn require_companion(&self) {
+        if !self.companion_seen.load(Ordering::Acquire) {
+            self.companion_seen.store(true, Ordering::Release);
+        }
+    }
+
+    /// The last path written down, as text; `None` when none is kept or none came yet.
+    pub fn last_path(&self) -> Option<String> {
+        let path = self.rest.as_ref()?.path.as_ref()?.lock();
+        let bytes = path.bytes.get(..usize::from(path.length)).filter(|bytes| !bytes.is_empty())?;
+        Some(String::from_utf8_lossy(bytes).into_owned())
+    }
+
+    /// `Ok` while it is alive. The first to find it over writes that down, so that a wall clock set back later does
+    /// not revive it. Allocates nothing.
+    pub(crate) fn judge(&self, now: Now) -> Result<(), Dead> {
+        let mut seen = self.last_used.load(Ordering::Acquire);
+        loop {
+            if let Some(dead) = Dead::of(seen) {
+                return Err(dead);
+            }
+            let dead = match expiry::session(&self.ends(), seen, now) {
+                Life::Alive { .. } => return Ok(()),
+                Life::Idle => Dead::Idle,
+                Life::Ended => Dead::Ended,
+            };
+            match self.step(seen, dead.mark()) {
+                Ok(()) => return Err(dead),
+                Err(newer) => seen = newer,
+            }
+        }
+    }
+
+    /// Writes the death down; returns what stands: this, or an earlier one.
+    pub(crate) fn kill(&self, dead: Dead) -> Dead {
+        let mut seen = self.last_used.load(Ordering::Acquire);
+        loop {
+            if let Some(earlier) = Dead::of(seen) {
+                return earlier;
+            }
+            match self.step(seen, dead.mark()) {
+                Ok(()) => return dead,
+                Err(newer) => seen = newer,
+            }
+        }
+    }
+
+    /// Writes a use down if one is due, and `path` with it. Never revives and never moves back. No wait, no
+    /// allocation: a path that another thread is reading at this moment is left as it is.
+    pub(crate) fn touch(&self, path: Option<&[u8]>, now: Now) -> Touch {
+        loop {
+            let seen = self.last_used.load(Ordering::Acquire);
+            if self.judge(now).is_err() {
+                return Touch::Gone;
+            }
+            if !expiry::touch_due(self.idle_secs, seen, now) {
+                return Touch::NotDue;
+            }
+            if self.step(seen, now.boot()).is_ok() {
+                self.keep_path(path);
+                return Touch::Done;
+            }
+        }
+    }
+
+    /// The one way in which the last use changes: from what was seen, or not at all.
+    fn step(&self, seen: i64, new: i64) -> Result<(), i64> {
+        self.last_used.compare_exchange(seen, new, Ordering::AcqRel, Ordering::Acquire).map(|_| ())
+    }
+
+    fn keep_path(&self, path: Option<&[u8]>) {
+        let place = self.rest.as_ref().and_then(|rest| rest.path.as_ref());
+        if let (Some(path), Some(mut kept)) = (path, place.and_then(|place| place.try_lock())) {
+            let bytes = whole_characters(path);
+            if let (Some(room), Ok(length)) = (kept.bytes.get_mut(..bytes.len()), u8::try_from(bytes.len())) {
+                room.copy_from_slice(bytes);
+                kept.length = length;
+            }
+        }
+    }
+}
+
+/// The first [`MAX_PATH`] bytes, less a character that would be cut in two.
+fn whole_characters(path: &[u8]) -> &[u8] {
+    let mut end = path.len().min(MAX_PATH);
+    while end > 0 && end < path.len() && path[end] & 0xc0 == 0x80 {
+        end -= 1;
+    }
+    &path[..end]
+}
+
+impl fmt::Debug for Record {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Record").field("principal", &self.principal).field("ends", &self.ends()).finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::base::Clock;
+
+    fn record(clock: &Clock) -> Record {
+        Record::new(NewSession { keep_path: true, ..NewSession::of("Aladdin", 1_600, 43_200, 1) }, clock.now())
+    }
+
+    #[test]
+    fn a_record_is_128_bytes_with_its_counts() {
+        assert!(size_of::<Record>() + 2 * size_of::<usize>() <= 128, "{}", size_of::<Record>());
+    }
+
+    #[test]
+    fn a_session_found_ended_stays_so_when_the_wall_clock_is_set_back() {
+        let clock = Clock::fake(1_000);
+        let record = record(&clock);
+        for _ in 0..27 {
+            clock.advance(1_600);
+            record.touch(None, clock.now());
+        }
+        assert_eq!(record.judge(clock.now()), Err(Dead::Ended));
+        clock.step_wall(-3_000);
+        assert_eq!(clock.follow(), None);
+        assert_eq!(record.judge(clock.now()), Err(Dead::Ended));
+        assert_eq!(record.touch(None, clock.now()), Touch::Gone);
+        assert_eq!(record.life(clock.now()), Life::Ended);
+    }
+
+    #[test]
+    fn a_touch_neither_revives_nor_moves_back() {
+        let clock = Clock::fake(1_000);
+        let (early, record) = (clock.now(), record(&clock));
+        clock.advance(60);
+        assert_eq!(record.touch(None, clock.now()), Touch::Done);
+        let used = record.last_used_boot();
+        assert_eq!(record.touch(None, early), Touch::NotDue);
+        assert_eq!(record.last_used_boot(), used);
+        assert_eq!(record.kill(Dead::Revoked), Dead::Revoked);
+        clock.advance(60);
+        assert_eq!(record.touch(None, clock.now()), Touch::Gone);
+        assert_eq!(record.kill(Dead::Idle), Dead::Revoked, "the first word stands");
+        assert_eq!(record.last_used_boot(), None);
+    }
+
+    #[test]
+    fn a_late_touch_does_not_revive_an_idle_session() {
+        let clock = Clock::fake(1_000);
+        let record = record(&clock);
+        clock.advance(1_600 + 60);
+        assert_eq!(record.touch(None, clock.now()), Touch::Gone);
+        assert_eq!(record.judge(clock.now()), Err(Dead::Idle));
+    }
+
+    #[test]
+    fn the_last_path_is_bounded_and_changes_with_a_due_touch_only() {
+        let clock = Clock::fake(1_000);
+        let record = record(&clock);
+        assert_eq!(record.touch(Some(b"/early"), clock.now()), Touch::NotDue);
+        assert_eq!(record.last_path(), None);
+        clock.advance(100);
+        assert_eq!(record.touch(Some(b"/a"), clock.now()), Touch::Done);
+        assert_eq!(record.last_path().as_deref(), Some("/a"));
+        clock.advance(100);
+        let long = format!("/{}é/{}", "x".repeat(MAX_PATH - 2), "y".repeat(500));
+        record.touch(Some(long.as_bytes()), clock.now());
+        assert_eq!(record.last_path(), Some(format!("/{}", "x".repeat(MAX_PATH - 2))), "no half character");
+        clock.advance(100);
+        record.touch(Some(b"\xff"), clock.now());
+        assert_eq!(record.last_path().as_deref(), Some("\u{fffd}"));
+        let plain = Record::new(NewSession::of("Aladdin", 1_600, 43_200, 1), clock.now());
+        clock.advance(100);
+        plain.touch(Some(b"/a"), clock.now());
+        assert_eq!(plain.last_path(), None);
+    }
+
+    /// Every interleaving of the two steps of a touch (read, compare-and-set) with a kill, on the real fields.
+    #[test]
+    fn no_interleaving_of_touch_and_kill_leaves_it_alive() {
+        for kill_at in 0..=2 {
+            let clock = Clock::fake(1_000);
+            let record = record(&clock);
+            clock.advance(100);
+            let mut seen = 0;
+            for step in 0..=2 {
+                if step == kill_at {
+                    record.kill(Dead::Revoked);
+                }
+                match step {
+                    0 => seen = record.last_used.load(Ordering::Acquire),
+                    1 if Dead::of(seen).is_none() => drop(record.step(seen, clock.now().boot())),
+                    _ => {}
+                }
+            }
+            assert_eq!(record.judge(clock.now()), Err(Dead::Revoked), "killed before step {kill_at}");
+        }
+    }
+
+    #[test]
+    fn debug_shows_neither_key_nor_extra() {
+        let clock = Clock::fake(1_000);
+        let extra = vec![("computer".into(), "OpenSesame".into())];
+        let record = Record::new(NewSession { extra, ..NewSession::of("Aladdin", 60, 60, 1) }, clock.now());
+        let text = format!("{record:?}");
+        assert!(text.contains("Aladdin") && !text.contains("OpenSesame") && !text.contains("key"), "{text}");
+        assert_eq!(record.extra().len(), 1);
+    }
+}

@@ -1,0 +1,494 @@
+//! The store of a single process: nothing on disk, nothing shared, nothing that can fail.
+//!
+//! Built by `engine`. Sharded tables (`rows`), an index by principal (`people`), a lazy `wheel` and the numbered
+//! `log`. A check takes one shard's read lock and allocates nothing; a touch takes no lock. Locks are taken in the
+//! order log, people (lower shard first), rows, wheel. It must never be used by two processes: each would have its own
+//! sessions and revocations, so an engine told of several workers refuses it.
+//!
+//! Revocation reaches sessions where they lie: the record is marked dead and its row removed before
+//! [`Store::revoke`] returns; the site's floor is one number that every check reads. Floors of principals, keys and
+//! chosen ids are for what is not stored: logins under way, tokens, remembered pairs.
+
+mod log;
+mod people;
+mod rows;
+mod wheel;
+
+#[cfg(test)]
+mod tests;
+
+use super::{Answer, Inserted, Listed, MAX_CAP, NotStored, Revocation, Store, Unavailable};
+use crate::base::{Error, Now, Reason, random};
+use crate::crypto::digest::Digest;
+use crate::crypto::keyring::KeyId;
+use crate::expiry::{self, Life};
+use crate::session::record::Dead;
+use crate::session::{Record, Reference, Touch};
+use hashbrown::HashTable;
+use log::{Floor, Log};
+use parking_lot::{Mutex, RwLock};
+use people::{Hash, People};
+use rows::{Due, Met, Rows};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, AtomicU64, AtomicUsize, Ordering};
+use wheel::Wheel;
+
+/// What becomes of tokens and pairs that were issued before this store was made. It cannot know which of them were
+/// revoked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Older {
+    /// Refused: a revocation outlives a restart, a token does not.
+    Refused,
+    /// Accepted: a token outlives a restart, a revocation does not.
+    Accepted,
+}
+
+/// How a [`Memory`] is built.
+#[derive(Clone, Copy, Debug)]
+pub struct Settings {
+    /// Seconds: the longest life of any session or token of the engine. Floors are kept for that long and two hours.
+    pub longest_secs: u32,
+    pub older: Older,
+}
+
+/// How much a [`Memory`] holds; all zero in a store at rest.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Sizes {
+    pub sessions: usize,
+    pub tombstones: usize,
+    /// Entries of the index by principal: as many as sessions, but for logins under way.
+    pub index: usize,
+    /// Floors of principals, keys and chosen ids.
+    pub floors: usize,
+    /// Revocations in the log.
+    pub log: usize,
+    /// Entries of the wheel: sessions and tombstones.
+    pub wheel: usize,
+}
+
+/// See the module's page. Any thread; waits for other threads only, and for those not long.
+pub struct Memory {
+    site: Site,
+    seq: AtomicU64,
+    /// The newest floor of a principal, key or chosen id: what is not below it needs no look at them.
+    newest_floor: AtomicU64,
+    log: Mutex<Log>,
+    people: People,
+    rows: Rows,
+    keys: RwLock<Vec<(KeyId, u64)>>,
+    wheel: Mutex<Wheel>,
+    serial: AtomicU32,
+    count: AtomicUsize,
+}
+
+/// The site's floor, which every check reads: on a cache line that nothing else writes to.
+#[repr(align(64))]
+struct Site(AtomicU64);
+
+impl Memory {
+    /// An empty store. Errors: [`Status::Random`](crate::base::Status).
+    pub fn new(settings: Settings, now: Now) -> Result<Memory, Error> {
+        let seq = micros(now);
+        let floor = match settings.older {
+            Older::Refused => seq,
+            Older::Accepted => 0,
+        };
+        Ok(Memory {
+            site: Site(AtomicU64::new(floor)),
+            seq: AtomicU64::new(seq),
+            newest_floor: AtomicU64::new(0),
+            log: Mutex::new(Log::new(settings.longest_secs, now)),
+            people: People::new(random::array()?),
+            rows: Rows::new(now),
+            keys: RwLock::new(Vec::new()),
+            wheel: Mutex::new(Wheel::new(now)),
+            serial: AtomicU32::new(0),
+            count: AtomicUsize::new(0),
+        })
+    }
+
+    /// How much it holds. Takes every lock, one after the other.
+    pub fn sizes(&self) -> Sizes {
+        let (sessions, tombstones, chosen) = self.rows.sizes();
+        let (index, principals) = self.people.sizes();
+        let floors = chosen + principals + self.keys.read().len();
+        Sizes { sessions, tombstones, index, floors, log: self.log.lock().len(), wheel: self.wheel.lock().len() }
+    }
+
+    /// The record's own word and the site's floor.
+    fn judge(&self, record: &Record, now: Now) -> Result<(), Dead> {
+        if record.seq < self.site.0.load(Ordering::SeqCst) {
+            return Err(record.kill(Dead::Revoked));
+        }
+        record.judge(now)
+    }
+
+    /// The next number of the log. Called under the log's lock, published by the caller.
+    fn next_seq(&self, now: Now) -> u64 {
+        self.seq.load(Ordering::SeqCst).saturating_add(1).max(micros(now))
+    }
+
+    /// A number for a revocation that leaves no floor.
+    fn number(&self, now: Now) -> u64 {
+        let _log = self.log.lock();
+        let seq = self.next_seq(now);
+        self.seq.store(seq, Ordering::SeqCst);
+        seq
+    }
+
+    /// Whether a login that read `record.seq` may still be stored under `key`. Under the principal's lock.
+    fn admit(&self, person: &people::Shard, hash: Hash, key: &Digest, record: &Record) -> Result<(), NotStored> {
+        let floor = person.floor(hash, &record.principal).max(self.site.0.load(Ordering::SeqCst));
+        if record.seq < floor || record.seq > self.seq.load(Ordering::SeqCst) {
+            return Err(NotStored::Refused(Reason::SessionRevoked));
+        }
+        match self.rows.look(key, |_| ()) {
+            Met::Nothing => Ok(()),
+            Met::Tomb(_) => Err(NotStored::Refused(Reason::SessionRevoked)),
+            Met::Live(()) => Err(NotStored::Refused(Reason::NoRandom)),
+        }
+    }
+
+    /// Stores an admitted session. Under the principal's lock.
+    fn place(
+        &self,
+        person: &mut people::Shard,
+        hash: Hash,
+        key: Digest,
+        mut record: Record,
+        cap: usize,
+        now: Now,
+    ) -> Inserted {
+        let evicted = self.make_room(person, hash, &record.principal, cap.clamp(1, MAX_CAP), now);
+        let shared = person.of(hash, &record.principal).next().map(|other| Arc::clone(&other.principal));
+        record.principal = shared.unwrap_or(record.principal);
+        record.key = key;
+        record.serial = self.serial.fetch_add(1, Ordering::Relaxed);
+        let record = Arc::new(record);
+        person.add(hash, Arc::clone(&record));
+        self.rows.add(Arc::clone(&record));
+        self.count.fetch_add(1, Ordering::Relaxed);
+        self.wheel.lock().add(rows::prefix(&key), now.boot().saturating_add(until_look(&record, now)));
+        Inserted { record, evicted }
+    }
+
+    /// Buries what is over, then the oldest until one more fits. Returns the latter.
+    fn make_room(&self, person: &mut people::Shard, hash: Hash, name: &str, cap: usize, now: Now) -> Vec<Reference> {
+        let mut mine: Vec<_> = person.of(hash, name).cloned().collect();
+        mine.retain(|record| match self.judge(record, now) {
+            Ok(()) => true,
+            Err(dead) => {
+                self.bury(person, hash, record, dead, now);
+                false
+            }
+        });
+        let too_many = (mine.len() + 1).saturating_sub(cap);
+        if too_many == 0 {
+            return Vec::new();
+        }
+        let serial = self.serial.load(Ordering::Relaxed);
+        mine.sort_unstable_by_key(|record| std::cmp::Reverse(serial.wrapping_sub(record.serial)));
+        mine.truncate(too_many);
+        for record in &mine {
+            self.bury(person, hash, record, Dead::Revoked, now);
+        }
+        mine.iter().map(|record| Reference::of(&record.key)).collect()
+    }
+
+    /// Removes a session for good: first the mark, which alone decides, then its entries. Under its principal's lock.
+    fn bury(&self, person: &mut people::Shard, hash: Hash, record: &Arc<Record>, dead: Dead, now: Now) {
+        let dead = record.kill(dead);
+        person.remove(hash, record);
+        if self.rows.bury(record, dead, now) {
+            self.count.fetch_sub(1, Ordering::Relaxed);
+        }
+    }
+
+    fn bury_alone(&self, record: &Arc<Record>, dead: Dead, now: Now) {
+        let hash = self.people.hash(&record.principal);
+        self.bury(&mut self.people.shard(hash).write(), hash, record, dead, now);
+    }
+
+    fn find(&self, key: &Digest) -> Option<Arc<Record>> {
+        match self.rows.look(key, Arc::clone) {
+            Met::Live(record) => Some(record),
+            Met::Tomb(_) | Met::Nothing => None,
+        }
+    }
+
+    /// Sets a floor under the log's lock. The number is published last: who reads it finds the floor in place.
+    fn raise(&self, what: Revocation<'_>, now: Now) -> u64 {
+        let mut log = self.log.lock();
+        let seq = self.next_seq(now);
+        let new = match what {
+            Revocation::Principal(name) => {
+                self.revoke_principal(name, seq, now).then(|| Floor::Principal(Arc::from(name)))
+            }
+            Revocation::Key(id) => self.raise_key(id, seq).then_some(Floor::Key(id)),
+            Revocation::Chosen(chosen) => self.rows.raise(&chosen, seq).then_some(Floor::Chosen(chosen)),
+            Revocation::All => {
+                self.site.0.store(seq, Ordering::SeqCst);
+                None
+            }
+            Revocation::Session(_) => None,
+        };
+        if let Some(floor) = new {
+            log.push(floor, seq, now);
+        }
+        self.newest_floor.store(seq, Ordering::SeqCst);
+        self.seq.store(seq, Ordering::SeqCst);
+        seq
+    }
+
+    /// Floor and sessions under one hold of the principal's lock: an insertion comes before and is buried, or comes
+    /// after and is refused. Whether the floor is new.
+    fn revoke_principal(&self, name: &str, seq: u64, now: Now) -> bool {
+        let hash = self.people.hash(name);
+        let mut person = self.people.shard(hash).write();
+        let new = person.raise(hash, name, seq);
+        let theirs: Vec<_> = person.of(hash, name).cloned().collect();
+        for record in theirs {
+            self.bury(&mut person, hash, &record, Dead::Revoked, now);
+        }
+        new
+    }
+
+    fn raise_key(&self, id: KeyId, seq: u64) -> bool {
+        let mut keys = self.keys.write();
+        if let Some((_, floor)) = keys.iter_mut().find(|(key, _)| *key == id) {
+            *floor = seq;
+            return false;
+        }
+        keys.push((id, seq));
+        true
+    }
+
+    fn key_floor(&self, id: &KeyId) -> u64 {
+        self.keys.read().iter().find(|(key, _)| key == id).map_or(0, |(_, floor)| *floor)
+    }
+
+    /// Lets one floor go that nothing alive can be below of. One that was raised since it entered the log enters it
+    /// again, so that each floor stands there once.
+    fn forget_floor(&self, now: Now) -> bool {
+        let mut log = self.log.lock();
+        let Some((floor, seq)) = log.outlived(now) else {
+            return false;
+        };
+        let raised = match &floor {
+            Floor::Principal(name) => {
+                let hash = self.people.hash(name);
+                self.people.shard(hash).write().forget(hash, name, seq)
+            }
+            Floor::Key(id) => self.forget_key(id, seq),
+            Floor::Chosen(chosen) => self.rows.forget(chosen, seq),
+        };
+        if let Some(newer) = raised {
+            log.push(floor, newer, now);
+        }
+        true
+    }
+
+    fn forget_key(&self, id: &KeyId, seq: u64) -> Option<u64> {
+        let mut keys = self.keys.write();
+        let place = keys.iter().position(|(key, _)| key == id)?;
+        let newer = keys.get(place).map(|(_, floor)| *floor).filter(|floor| *floor != seq);
+        if newer.is_none() {
+            keys.swap_remove(place);
+        }
+        newer
+    }
+
+    /// Follows one entry of the wheel: buries what is over, puts the rest back for its next time.
+    fn visit(&self, prefix: u64, now: Now) {
+        let wait = match self.rows.due(prefix, now) {
+            Due::Nothing => return,
+            Due::Tomb(seconds) => seconds,
+            Due::Live(record) => match self.judge(&record, now) {
+                Ok(()) => until_look(&record, now),
+                Err(dead) => {
+                    self.bury_alone(&record, dead, now);
+                    match self.rows.due(prefix, now) {
+                        Due::Tomb(seconds) => seconds,
+                        Due::Live(_) => 0,
+                        Due::Nothing => return,
+                    }
+                }
+            },
+        };
+        self.wheel.lock().add(prefix, now.boot().saturating_add(wait));
+    }
+}
+
+impl Store for Memory {
+    fn kind(&self) -> &'static str {
+        "memory"
+    }
+
+    fn multi_process(&self) -> bool {
+        false
+    }
+
+    fn attach(&self) -> Result<(), Error> {
+        Ok(())
+    }
+
+    fn reads_may_wait(&self, _now: Now) -> bool {
+        false
+    }
+
+    fn touches_may_wait(&self) -> bool {
+        false
+    }
+
+    fn seq(&self) -> Result<u64, Unavailable> {
+        Ok(self.seq.load(Ordering::SeqCst))
+    }
+
+    fn insert(&self, key: Digest, record: Record, cap: usize, now: Now) -> Result<Inserted, NotStored> {
+        let hash = self.people.hash(&record.principal);
+        let mut person = self.people.shard(hash).write();
+        self.admit(&person, hash, &key, &record)?;
+        Ok(self.place(&mut person, hash, key, record, cap, now))
+    }
+
+    fn replace(&self, old: &Digest, key: Digest, record: Record, cap: usize, now: Now) -> Result<Inserted, NotStored> {
+        let hash = self.people.hash(&record.principal);
+        let gone = self.find(old).map(|old| (self.people.hash(&old.principal), old));
+        let elsewhere = gone.as_ref().map(|(hash, _)| *hash).filter(|other| other.shard() != hash.shard());
+        let lock = |wanted: bool| elsewhere.filter(|_| wanted).map(|other| self.people.shard(other).write());
+        let before = lock(elsewhere.is_some_and(|other| other.shard() < hash.shard()));
+        let mut person = self.people.shard(hash).write();
+        let mut theirs = before.or_else(|| lock(elsewhere.is_some_and(|other| other.shard() > hash.shard())));
+
+        self.admit(&person, hash, &key, &record)?;
+        if let Some((other, old)) = &gone {
+            let owner = theirs.as_deref_mut().unwrap_or(&mut *person);
+            self.bury(owner, *other, old, Dead::Revoked, now);
+        }
+        let inserted = self.place(&mut person, hash, key, record, cap, now);
+        drop((person, theirs));
+        self.number(now);
+        Ok(inserted)
+    }
+
+    fn check(&self, key: &Digest, now: Now) -> Answer<Arc<Record>> {
+        let met = self.rows.look(key, |record| self.judge(record, now).map(|()| Arc::clone(record)));
+        match met {
+            Met::Live(Ok(record)) => Answer::Hit(record),
+            Met::Live(Err(dead)) | Met::Tomb(dead) => Answer::Miss(dead.reason()),
+            Met::Nothing => Answer::Miss(Reason::SessionUnknown),
+        }
+    }
+
+    fn alive(&self, reference: &Reference, now: Now) -> Answer<()> {
+        match self.rows.look_reference(reference, |record| self.judge(record, now)) {
+            Met::Live(Ok(())) => Answer::Hit(()),
+            Met::Live(Err(dead)) | Met::Tomb(dead) => Answer::Miss(dead.reason()),
+            Met::Nothing => Answer::Miss(Reason::SessionUnknown),
+        }
+    }
+
+    fn touch(&self, record: &Record, path: Option<&[u8]>, now: Now) -> Result<Touch, Unavailable> {
+        Ok(match self.judge(record, now) {
+            Ok(()) => record.touch(path, now),
+            Err(_) => Touch::Gone,
+        })
+    }
+
+    fn note_companion(&self, record: &Record) -> Result<(), Unavailable> {
+        record.require_companion();
+        Ok(())
+    }
+
+    fn revoke(&self, what: Revocation<'_>, now: Now) -> Result<u64, Unavailable> {
+        let Revocation::Session(key) = what else {
+            return Ok(self.raise(what, now));
+        };
+        if let Some(record) = self.find(&key) {
+            self.bury_alone(&record, Dead::Revoked, now);
+        }
+        Ok(self.number(now))
+    }
+
+    fn token_revoked(
+        &self,
+        principal: &str,
+        key: &KeyId,
+        chosen: Option<&Digest>,
+        seq: u64,
+    ) -> Result<bool, Unavailable> {
+        if seq > self.seq.load(Ordering::SeqCst) || seq < self.site.0.load(Ordering::SeqCst) {
+            return Ok(true);
+        }
+        if seq >= self.newest_floor.load(Ordering::SeqCst) {
+            return Ok(false);
+        }
+        Ok(seq < self.people.floor(principal)
+            || seq < self.key_floor(key)
+            || chosen.is_some_and(|chosen| seq < self.rows.floor(chosen)))
+    }
+
+    fn floor(&self, principal: &str) -> Result<u64, Unavailable> {
+        Ok(self.people.floor(principal).max(self.site.0.load(Ordering::SeqCst)))
+    }
+
+    fn list(&self, now: Now, max: usize) -> Result<Vec<Listed>, Unavailable> {
+        let found = self.rows.some(max, |record| self.judge(record, now).is_ok());
+        let mut rows: Vec<_> = found.iter().filter_map(|record| listed(record, now)).collect();
+        rows.sort_unstable_by_key(|row| (row.created, row.reference));
+        Ok(rows)
+    }
+
+    fn count(&self) -> Result<usize, Unavailable> {
+        Ok(self.count.load(Ordering::Relaxed))
+    }
+
+    fn sweep(&self, now: Now, budget: usize) -> usize {
+        let mut looked = 0;
+        while looked < budget && self.forget_floor(now) {
+            looked += 1;
+        }
+        while looked < budget {
+            let Some(prefix) = self.wheel.lock().due(now) else {
+                break;
+            };
+            self.visit(prefix, now);
+            looked += 1;
+        }
+        looked
+    }
+}
+
+fn micros(now: Now) -> u64 {
+    u64::try_from(now.unix_us).unwrap_or(0)
+}
+
+/// Seconds until a look at a live session could find it over, if it is not used until then.
+fn until_look(record: &Record, now: Now) -> i64 {
+    match record.life(now) {
+        Life::Alive { idle_left, absolute_left } => {
+            absolute_left.min(idle_left.saturating_add(expiry::touch_step(record.ends().idle_secs)))
+        }
+        Life::Idle | Life::Ended => 0,
+    }
+}
+
+fn listed(record: &Arc<Record>, now: Now) -> Option<Listed> {
+    let unused = now.boot().saturating_sub(record.last_used_boot()?).max(0);
+    Some(Listed {
+        reference: Reference::of(&record.key),
+        created: record.ends().created_unix,
+        last_use: now.unix().saturating_sub(unused),
+        principal: Arc::clone(&record.principal),
+        user: record.user.clone(),
+        tenant: record.tenant.clone(),
+        last_path: record.last_path(),
+    })
+}
+
+/// Gives memory back once three quarters of a table are empty; costs a constant share of each removal.
+fn shrink<T>(table: &mut HashTable<T>, hasher: impl Fn(&T) -> u64) {
+    if table.len() * 4 <= table.capacity() {
+        table.shrink_to(table.len() * 2, hasher);
+    }
+}

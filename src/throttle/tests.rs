@@ -1,0 +1,293 @@
+use super::*;
+use crate::base::Clock;
+use proptest::prelude::*;
+use std::sync::atomic::AtomicUsize;
+
+fn throttle() -> Throttle {
+    Throttle::new(Settings::default(), MacKey::random().unwrap())
+}
+
+fn from<'a>(user: &'a str, client: &'a str) -> Account<'a> {
+    Account { site: "data.example.org", user, client: client.as_bytes() }
+}
+
+/// A wrong guess: whether its hash ran.
+fn guess(throttle: &Throttle, account: &Account<'_>, clock: &Clock) -> bool {
+    let now = clock.now();
+    let admitted = throttle.admit(account, now, throttle.is_known(account, now));
+    admitted.map(|ticket| throttle.failure(ticket, now)).is_ok()
+}
+
+fn log_in(throttle: &Throttle, account: &Account<'_>, clock: &Clock) -> bool {
+    let now = clock.now();
+    let admitted = throttle.admit(account, now, throttle.is_known(account, now));
+    admitted.map(|ticket| throttle.success(ticket, now)).is_ok()
+}
+
+#[test]
+fn of_200_parallel_wrong_guesses_exactly_five_are_hashed_and_the_owner_gets_in() {
+    let (throttle, clock, hashes) = (throttle(), Clock::fake(1_000_000), AtomicUsize::new(0));
+    let owner = from("aladdin", "192.0.2.7");
+    assert!(log_in(&throttle, &owner, &clock));
+    let start = std::sync::Barrier::new(200);
+    std::thread::scope(|scope| {
+        for _ in 0..200 {
+            scope.spawn(|| {
+                start.wait();
+                if guess(&throttle, &from("aladdin", "198.51.100.9"), &clock) {
+                    hashes.fetch_add(1, Ordering::SeqCst);
+                }
+            });
+        }
+    });
+    assert_eq!(hashes.into_inner(), 5);
+    assert!(log_in(&throttle, &owner, &clock), "no lock-out of the owner");
+}
+
+#[test]
+fn of_200_parallel_guesses_from_200_addresses_exactly_100_are_hashed_and_the_owner_gets_in() {
+    let (throttle, clock, hashes) = (throttle(), Clock::fake(1_000_000), AtomicUsize::new(0));
+    let owner = from("aladdin", "192.0.2.7");
+    assert!(log_in(&throttle, &owner, &clock));
+    std::thread::scope(|scope| {
+        for number in 0..200 {
+            let (throttle, clock, hashes) = (&throttle, &clock, &hashes);
+            scope.spawn(move || {
+                if guess(throttle, &from("aladdin", &format!("198.51.100.{number}")), clock) {
+                    hashes.fetch_add(1, Ordering::SeqCst);
+                }
+            });
+        }
+    });
+    assert_eq!(hashes.into_inner(), 100);
+    assert!(log_in(&throttle, &owner, &clock));
+    let mut tries = 0;
+    for _ in 0..600 {
+        clock.advance(1);
+        tries += usize::from(guess(&throttle, &from("aladdin", "203.0.113.1"), &clock));
+    }
+    assert!((9..=10).contains(&tries), "one a minute for strangers: {tries}");
+    assert!(log_in(&throttle, &owner, &clock));
+}
+
+#[test]
+fn the_delay_doubles_from_the_fifth_failure_and_ends_at_a_minute() {
+    let (throttle, clock) = (throttle(), Clock::fake(1_000_000));
+    let account = from("alexk", "192.0.2.7");
+    for _ in 0..5 {
+        assert!(guess(&throttle, &account, &clock));
+    }
+    for delay in [1, 2, 4, 8, 16, 32, 60, 60, 60] {
+        assert!(!guess(&throttle, &account, &clock), "{delay}: at once");
+        clock.advance(delay - 1);
+        assert!(!guess(&throttle, &account, &clock), "{delay}: one second early");
+        assert!(throttle.delayed(&account, clock.now()));
+        clock.advance(1);
+        assert!(!throttle.delayed(&account, clock.now()));
+        assert!(guess(&throttle, &account, &clock), "{delay}: in time");
+    }
+}
+
+#[test]
+fn a_success_forgives_the_pair_and_gives_the_guess_back() {
+    let (throttle, clock) = (throttle(), Clock::fake(1_000_000));
+    let account = from("alexk", "192.0.2.7");
+    for _ in 0..20 {
+        for _ in 0..4 {
+            assert!(guess(&throttle, &account, &clock));
+        }
+        assert!(log_in(&throttle, &account, &clock), "never throttled below five");
+    }
+}
+
+#[test]
+fn an_abandoned_guess_counts_for_nothing_and_a_dropped_one_counts() {
+    let (throttle, clock) = (throttle(), Clock::fake(1_000_000));
+    let account = from("alexk", "192.0.2.7");
+    for _ in 0..50 {
+        throttle.abandon(throttle.admit(&account, clock.now(), false).unwrap());
+    }
+    for _ in 0..5 {
+        drop(throttle.admit(&account, clock.now(), false).unwrap());
+    }
+    assert!(throttle.admit(&account, clock.now(), false).is_err(), "fail closed");
+}
+
+#[test]
+fn a_known_pair_has_limits_of_its_own_and_is_known_for_thirty_days() {
+    let (throttle, clock) = (throttle(), Clock::fake(1_000_000));
+    let account = from("alexk", "192.0.2.7");
+    assert!(!throttle.is_known(&account, clock.now()));
+    assert!(log_in(&throttle, &account, &clock));
+    assert!(throttle.is_known(&account, clock.now()));
+    assert!(!throttle.is_known(&from("alexk", "192.0.2.8"), clock.now()), "from there only");
+    assert!(!throttle.is_known(&from("aladdin", "192.0.2.7"), clock.now()), "that account only");
+    assert!(!throttle.is_known(&Account { site: "other.example.org", ..account }, clock.now()), "that site only");
+    let hashed = (0..20).filter(|_| guess(&throttle, &account, &clock)).count();
+    assert_eq!(hashed, 5, "no free guesses for who shares the owner's address");
+    assert!(throttle.admit(&account, clock.now(), false).is_ok(), "its own slot: the stranger's count is untouched");
+    clock.advance(30 * 86_400 - 1);
+    assert!(throttle.is_known(&account, clock.now()));
+    clock.advance(1);
+    assert!(!throttle.is_known(&account, clock.now()));
+}
+
+#[test]
+fn saying_known_makes_nobody_known() {
+    let (throttle, clock) = (throttle(), Clock::fake(1_000_000));
+    let account = from("alexk", "192.0.2.7");
+    let admitted = (0..20).filter(|_| throttle.admit(&account, clock.now(), true).map(drop).is_ok()).count();
+    assert_eq!(admitted, 5);
+}
+
+#[test]
+fn a_household_and_a_company_of_ipv6_addresses_are_counted_together() {
+    let (throttle, clock) = (throttle(), Clock::fake(1_000_000));
+    let count = |clients: &mut dyn Iterator<Item = String>| {
+        clients.filter(|client| guess(&throttle, &from("aladdin", client), &clock)).count()
+    };
+    assert_eq!(count(&mut (0..50).map(|n| format!("2001:db8:1:100::{n:x}"))), 5, "one /64");
+    assert_eq!(count(&mut (0..50).map(|n| format!("2001:db8:1:1{n:02x}::1"))), 5, "one /56 has ten in all");
+    assert_eq!(count(&mut (0..50).map(|n| format!("2001:db8:1:{n:02x}00::1"))), 10, "one /48 has twenty in all");
+    assert_eq!(count(&mut (0..50).map(|n| format!("2001:db8:{:x}:1::1", n + 2))), 50, "other networks are others");
+}
+
+#[test]
+fn one_address_cannot_try_one_password_on_every_account() {
+    let (throttle, clock) = (throttle(), Clock::fake(1_000_000));
+    let spray = |count: usize| {
+        let tried = (0..count).filter(|n| guess(&throttle, &from(&format!("user{n}"), "198.51.100.9"), &clock));
+        tried.count()
+    };
+    assert_eq!(spray(500), 50);
+    clock.advance(60);
+    assert!((1..=2).contains(&spray(500)), "one more a minute");
+    assert!(guess(&throttle, &from("user1", "192.0.2.7"), &clock), "from elsewhere they are free");
+}
+
+#[test]
+fn an_office_behind_one_address_is_not_locked_out_by_its_typing_errors() {
+    let (throttle, clock) = (throttle(), Clock::fake(1_000_000));
+    for number in 0..2_000 {
+        let user = format!("user{number}");
+        let account = from(&user, "192.0.2.7");
+        if number % 15 == 0 {
+            assert!(guess(&throttle, &account, &clock));
+        }
+        assert!(log_in(&throttle, &account, &clock), "{number}");
+    }
+}
+
+#[test]
+fn one_account_cannot_buy_guesses_for_its_address() {
+    let (throttle, clock) = (throttle(), Clock::fake(1_000_000));
+    let mine = from("joe.bloggs@test.com", "198.51.100.9");
+    let mut tried = 0;
+    for number in 0..500 {
+        assert!(log_in(&throttle, &mine, &clock));
+        tried += usize::from(guess(&throttle, &from(&format!("user{number}"), "198.51.100.9"), &clock));
+    }
+    assert!(tried <= 50 + 10, "{tried}");
+}
+
+#[test]
+fn clients_without_an_address_share_one_count() {
+    let (throttle, clock) = (throttle(), Clock::fake(1_000_000));
+    let hashed = (0..20).filter(|n| guess(&throttle, &from("aladdin", &format!("unix:{n}")), &clock)).count();
+    assert_eq!(hashed, 5);
+}
+
+#[test]
+fn counts_are_forgotten_half_an_hour_after_the_last_guess() {
+    let (throttle, clock) = (throttle(), Clock::fake(1_000_000));
+    let account = from("alexk", "192.0.2.7");
+    (0..5).for_each(|_| assert!(guess(&throttle, &account, &clock)));
+    clock.advance(30 * 60 - 1);
+    assert!(guess(&throttle, &account, &clock));
+    assert!(!guess(&throttle, &account, &clock), "the sixth: two seconds");
+    clock.advance(30 * 60);
+    (0..5).for_each(|_| assert!(guess(&throttle, &account, &clock)));
+    assert!(!guess(&throttle, &account, &clock));
+}
+
+#[test]
+fn a_clock_that_goes_back_frees_nobody() {
+    let (throttle, clock) = (throttle(), Clock::fake(1_000_000));
+    let account = from("alexk", "192.0.2.7");
+    (0..5).for_each(|_| assert!(guess(&throttle, &account, &clock)));
+    clock.advance(-10_000);
+    assert!(!guess(&throttle, &account, &clock));
+    clock.advance(10_001);
+    assert!(guess(&throttle, &account, &clock));
+    clock.step_wall(86_400 * 365);
+    clock.follow();
+    assert!(!guess(&throttle, &account, &clock), "the wall clock has no say");
+}
+
+#[test]
+fn many_failures_in_a_minute_are_an_alarm() {
+    let (throttle, clock) = (throttle(), Clock::fake(1_000_000));
+    for number in 0..119 {
+        guess(&throttle, &from(&format!("user{number}"), "198.51.100.9"), &clock);
+    }
+    assert!(!throttle.alarm(clock.now()));
+    guess(&throttle, &from("aladdin", "198.51.100.9"), &clock);
+    assert!(throttle.alarm(clock.now()));
+    clock.advance(54);
+    assert!(throttle.alarm(clock.now()));
+    clock.advance(6);
+    assert!(!throttle.alarm(clock.now()));
+}
+
+#[test]
+fn a_flood_of_names_frees_no_hot_account() {
+    let throttle = Throttle::new(Settings { slots: 64, alarm_per_minute: 1 }, MacKey::random().unwrap());
+    let clock = Clock::fake(1_000_000);
+    let hot = from("aladdin", "198.51.100.9");
+    let owner = from("aladdin", "192.0.2.7");
+    assert!(log_in(&throttle, &owner, &clock));
+    (0..12).for_each(|_| {
+        guess(&throttle, &hot, &clock);
+        clock.advance(32);
+    });
+    guess(&throttle, &hot, &clock);
+    for number in 0..5_000 {
+        let client = format!("203.0.{}.{}", number / 250, number % 250);
+        guess(&throttle, &from(&format!("bot{number}"), &client), &clock);
+    }
+    assert!(!guess(&throttle, &hot, &clock), "still hot");
+    assert!(log_in(&throttle, &owner, &clock), "and the owner still gets in");
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
+    /// Against a model without bounds: whatever is counted, given back and forgiven, no key of a crowded table ever has
+    /// less than the model says.
+    #[test]
+    fn a_crowded_table_never_counts_too_little(steps in prop::collection::vec((0u8..4, 1u64..40), 1..400)) {
+        let mut table = Table::new(16, Fade::Quiet(1_000_000));
+        let mut model = std::collections::HashMap::<u64, u32>::new();
+        let limit = Limit::flat(1);
+        for (at, (what, key)) in steps.into_iter().enumerate() {
+            let count = model.entry(key).or_default();
+            match what {
+                0 if *count > 0 => {
+                    table.give_back(key, 1);
+                    *count -= 1;
+                }
+                1 => {
+                    table.forgive(key);
+                    *count = 0;
+                }
+                _ => {
+                    table.reserve(key, at as i64, limit);
+                    *count += 1;
+                }
+            }
+            for (key, count) in &model {
+                prop_assert!(table.count(*key, at as i64) >= *count, "{key}: {count}");
+            }
+        }
+    }
+}

@@ -1,0 +1,193 @@
+//! The keys that tokens are sealed with: one per salt, derived from a key of the ring, and a few of them kept.
+//!
+//! Called by `sealed` only. Nothing here waits: a slot that another thread writes to, or that a fork left locked, is
+//! passed over and the key derived again. A subkey is kept only after a tag was good under it, so that nobody without
+//! a real token can fill the slots. Kept keys lie in an arena that stays out of dumps and is wiped when dropped.
+
+use crate::crypto::sys::Arena;
+use crate::crypto::{Key, KeyId, MacKey};
+use parking_lot::RwLock;
+use ring::aead::{AES_256_GCM, LessSafeKey, UnboundKey};
+use ring::hmac::HMAC_SHA256;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+
+/// What tells the subkeys of one key apart: drawn by each minting process for itself.
+pub(super) type Salt = [u8; 8];
+
+const LABEL_TOKEN: &[u8] = b"janua/1 token";
+const LABEL_NONCE: &[u8] = b"janua/1 nonce";
+
+/// Kept subkeys. A salt is one process's for at most 2^18 tokens: enough for the workers of a few machines.
+const SLOTS: usize = 64;
+
+/// A salt may stand in this many places.
+const WAYS: usize = 4;
+
+/// The key that seals and opens the tokens of `salt`; `None` should the derivation fail.
+pub(super) fn sealing(key: &Key, salt: &Salt) -> Option<LessSafeKey> {
+    let id = key.id();
+    let info = [LABEL_TOKEN, id.as_slice(), salt.as_slice()];
+    let okm = key.prk().expand(&info, &AES_256_GCM).ok()?;
+    Some(LessSafeKey::new(UnboundKey::from(okm)))
+}
+
+/// The key that makes the nonces of `salt`; `None` should the derivation fail.
+fn nonces(key: &Key, salt: &Salt) -> Option<MacKey> {
+    let id = key.id();
+    let info = [LABEL_NONCE, id.as_slice(), salt.as_slice()];
+    Some(key.prk().expand(&info, HMAC_SHA256).ok()?.into())
+}
+
+/// Subkeys that opened a token before. Fixed size; any thread; safe across a fork.
+pub(super) struct Opening {
+    slots: Arena<Slot>,
+    turn: AtomicUsize,
+}
+
+struct Slot {
+    /// The salt of `kept` as a number: read without the lock, to ask only the slot that may know. Only a hint.
+    hint: AtomicU64,
+    kept: RwLock<Option<Kept>>,
+}
+
+struct Kept {
+    id: KeyId,
+    salt: Salt,
+    key: LessSafeKey,
+}
+
+impl Opening {
+    pub fn new() -> Opening {
+        let slots = Arena::from_fn(SLOTS, |_| Slot { hint: AtomicU64::new(0), kept: RwLock::new(None) });
+        Opening { slots, turn: AtomicUsize::new(0) }
+    }
+
+    /// Gives the kept key of `id` and `salt` to `work`; `None` when there is none at hand. No allocation, no waiting.
+    pub fn with<R>(&self, id: &KeyId, salt: &Salt, work: impl FnOnce(&LessSafeKey) -> R) -> Option<R> {
+        let hint = u64::from_ne_bytes(*salt);
+        for slot in self.places(salt).filter(|slot| slot.hint.load(Ordering::Relaxed) == hint) {
+            let Some(kept) = slot.kept.try_read() else { continue };
+            if let Some(kept) = kept.as_ref().filter(|kept| kept.salt == *salt && kept.id == *id) {
+                return Some(work(&kept.key));
+            }
+        }
+        None
+    }
+
+    /// Keeps a key under which a tag was good. Does nothing when all its places are in use by other threads.
+    pub fn keep(&self, id: KeyId, salt: Salt, key: LessSafeKey) {
+        if self.with(&id, &salt, |_| ()).is_some() {
+            return;
+        }
+        // An empty place first, else the places take turns.
+        let turn = self.turn.fetch_add(1, Ordering::Relaxed);
+        let empty = self.places(&salt).filter(|slot| slot.hint.load(Ordering::Relaxed) == 0);
+        let in_turn = self.places(&salt).cycle().skip(turn % WAYS).take(WAYS);
+        for slot in empty.chain(in_turn) {
+            let Some(mut kept) = slot.kept.try_write() else { continue };
+            slot.hint.store(u64::from_ne_bytes(salt), Ordering::Relaxed);
+            *kept = Some(Kept { id, salt, key });
+            return;
+        }
+    }
+
+    /// How many keys are kept now.
+    #[cfg(test)]
+    pub fn count(&self) -> usize {
+        self.slots.iter().filter(|slot| slot.kept.read().is_some()).count()
+    }
+
+    fn places(&self, salt: &Salt) -> impl Iterator<Item = &Slot> + Clone {
+        // Salts are random, so any byte spreads them evenly.
+        let set = usize::from(salt[0]) % (SLOTS / WAYS);
+        self.slots.chunks_exact(WAYS).nth(set).unwrap_or_default().iter()
+    }
+}
+
+/// What minting needs of one salt.
+pub(super) struct Mint {
+    id: KeyId,
+    salt: Salt,
+    pub sealing: LessSafeKey,
+    pub nonces: MacKey,
+}
+
+/// The subkeys that this process mints with now. Any thread; safe across a fork.
+pub(super) struct Minting(Arena<RwLock<Option<Mint>>>);
+
+impl Minting {
+    pub fn new() -> Minting {
+        Minting(Arena::from_fn(1, |_| RwLock::new(None)))
+    }
+
+    /// Gives the keys of `key` and `salt` to `work`, derived now if they are not kept. `None` should that fail.
+    pub fn with<R>(&self, key: &Key, salt: &Salt, work: impl FnOnce(&Mint) -> R) -> Option<R> {
+        // `new` makes exactly one.
+        let place = &self.0[0];
+        let id = key.id();
+        if let Some(kept) = place.try_read()
+            && let Some(mint) = kept.as_ref().filter(|mint| mint.salt == *salt && mint.id == id)
+        {
+            return Some(work(mint));
+        }
+        let fresh = Mint { id, salt: *salt, sealing: sealing(key, salt)?, nonces: nonces(key, salt)? };
+        let result = work(&fresh);
+        if let Some(mut kept) = place.try_write() {
+            *kept = Some(fresh);
+        }
+        Some(result)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::crypto::Keyring;
+
+    fn key_of(ring: &Keyring) -> &Key {
+        &ring.keys()[0]
+    }
+
+    #[test]
+    fn a_kept_key_is_found_by_its_id_and_salt_only() {
+        let ring = Keyring::ephemeral(1_000).unwrap();
+        let id = key_of(&ring).id();
+        let opening = Opening::new();
+        assert!(opening.with(&id, &[1; 8], |_| ()).is_none());
+        opening.keep(id, [1; 8], sealing(key_of(&ring), &[1; 8]).unwrap());
+        assert!(opening.with(&id, &[1; 8], |_| ()).is_some());
+        assert!(opening.with(&id, &[2; 8], |_| ()).is_none());
+        assert!(opening.with(&[0; 8], &[1; 8], |_| ()).is_none());
+        opening.keep(id, [1; 8], sealing(key_of(&ring), &[1; 8]).unwrap());
+        assert_eq!(opening.count(), 1, "kept once");
+    }
+
+    #[test]
+    fn keys_beyond_the_places_push_older_ones_out() {
+        let ring = Keyring::ephemeral(1_000).unwrap();
+        let id = key_of(&ring).id();
+        let opening = Opening::new();
+        for number in 1..=1_000u64 {
+            let salt = number.to_le_bytes();
+            opening.keep(id, salt, sealing(key_of(&ring), &salt).unwrap());
+            assert!(opening.with(&id, &salt, |_| ()).is_some(), "the newest is there");
+        }
+        assert_eq!(opening.count(), SLOTS);
+    }
+
+    #[test]
+    fn a_locked_slot_is_passed_over() {
+        let ring = Keyring::ephemeral(1_000).unwrap();
+        let id = key_of(&ring).id();
+        let opening = Opening::new();
+        opening.keep(id, [1; 8], sealing(key_of(&ring), &[1; 8]).unwrap());
+        let locks: Vec<_> = opening.slots.iter().map(|slot| slot.kept.write()).collect();
+        assert!(opening.with(&id, &[1; 8], |_| ()).is_none());
+        opening.keep(id, [1; 8], sealing(key_of(&ring), &[1; 8]).unwrap());
+        drop(locks);
+        let minting = Minting::new();
+        let lock = minting.0[0].write();
+        assert!(minting.with(key_of(&ring), &[1; 8], |_| ()).is_some());
+        drop(lock);
+    }
+}
