@@ -389,10 +389,10 @@ impl Store for Memory {
     }
 
     fn touch(&self, record: &Record, path: Option<&[u8]>, now: Now) -> Result<Touch, Unavailable> {
-        Ok(match self.judge(record, now) {
-            Ok(()) => record.touch(path, now),
-            Err(_) => Touch::Gone,
-        })
+        if record.seq < self.site.0.load(Ordering::SeqCst) {
+            record.kill(Dead::Revoked);
+        }
+        Ok(record.touch(path, now))
     }
 
     fn note_companion(&self, record: &Record) -> Result<(), Unavailable> {
