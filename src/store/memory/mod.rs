@@ -9,6 +9,7 @@
 //! [`Store::revoke`] returns; the site's floor is one number that every check reads. Floors of principals, keys and
 //! chosen ids are for what is not stored: logins under way, tokens, remembered pairs.
 
+mod floors;
 mod log;
 mod people;
 mod rows;
@@ -22,10 +23,10 @@ use crate::base::{Error, Now, Reason, random};
 use crate::crypto::digest::Digest;
 use crate::crypto::keyring::KeyId;
 use crate::expiry::{self, Life};
-use crate::session::record::Dead;
+use crate::session::Dead;
 use crate::session::{Record, Reference, Touch};
 use hashbrown::HashTable;
-use log::{Floor, Log};
+use log::Log;
 use parking_lot::{Mutex, RwLock};
 use people::{Hash, People};
 use rows::{Due, Met, Rows};
@@ -123,19 +124,6 @@ impl Memory {
         record.judge(now)
     }
 
-    /// The next number of the log. Called under the log's lock, published by the caller.
-    fn next_seq(&self, now: Now) -> u64 {
-        self.seq.load(Ordering::SeqCst).saturating_add(1).max(micros(now))
-    }
-
-    /// A number for a revocation that leaves no floor.
-    fn number(&self, now: Now) -> u64 {
-        let _log = self.log.lock();
-        let seq = self.next_seq(now);
-        self.seq.store(seq, Ordering::SeqCst);
-        seq
-    }
-
     /// Whether a login that read `record.seq` may still be stored under `key`. Under the principal's lock.
     fn admit(&self, person: &people::Shard, hash: Hash, key: &Digest, record: &Record) -> Result<(), NotStored> {
         let floor = person.floor(hash, &record.principal).max(self.site.0.load(Ordering::SeqCst));
@@ -214,88 +202,6 @@ impl Memory {
             Met::Live(record) => Some(record),
             Met::Tomb(_) | Met::Nothing => None,
         }
-    }
-
-    /// Sets a floor under the log's lock. The number is published last: who reads it finds the floor in place.
-    fn raise(&self, what: Revocation<'_>, now: Now) -> u64 {
-        let mut log = self.log.lock();
-        let seq = self.next_seq(now);
-        let new = match what {
-            Revocation::Principal(name) => {
-                self.revoke_principal(name, seq, now).then(|| Floor::Principal(Arc::from(name)))
-            }
-            Revocation::Key(id) => self.raise_key(id, seq).then_some(Floor::Key(id)),
-            Revocation::Chosen(chosen) => self.rows.raise(&chosen, seq).then_some(Floor::Chosen(chosen)),
-            Revocation::All => {
-                self.site.0.store(seq, Ordering::SeqCst);
-                None
-            }
-            Revocation::Session(_) => None,
-        };
-        if let Some(floor) = new {
-            log.push(floor, seq, now);
-        }
-        self.newest_floor.store(seq, Ordering::SeqCst);
-        self.seq.store(seq, Ordering::SeqCst);
-        seq
-    }
-
-    /// Floor and sessions under one hold of the principal's lock: an insertion comes before and is buried, or comes
-    /// after and is refused. Whether the floor is new.
-    fn revoke_principal(&self, name: &str, seq: u64, now: Now) -> bool {
-        let hash = self.people.hash(name);
-        let mut person = self.people.shard(hash).write();
-        let new = person.raise(hash, name, seq);
-        let theirs: Vec<_> = person.of(hash, name).cloned().collect();
-        for record in theirs {
-            self.bury(&mut person, hash, &record, Dead::Revoked, now);
-        }
-        new
-    }
-
-    fn raise_key(&self, id: KeyId, seq: u64) -> bool {
-        let mut keys = self.keys.write();
-        if let Some((_, floor)) = keys.iter_mut().find(|(key, _)| *key == id) {
-            *floor = seq;
-            return false;
-        }
-        keys.push((id, seq));
-        true
-    }
-
-    fn key_floor(&self, id: &KeyId) -> u64 {
-        self.keys.read().iter().find(|(key, _)| key == id).map_or(0, |(_, floor)| *floor)
-    }
-
-    /// Lets one floor go that nothing alive can be below of. One that was raised since it entered the log enters it
-    /// again, so that each floor stands there once.
-    fn forget_floor(&self, now: Now) -> bool {
-        let mut log = self.log.lock();
-        let Some((floor, seq)) = log.outlived(now) else {
-            return false;
-        };
-        let raised = match &floor {
-            Floor::Principal(name) => {
-                let hash = self.people.hash(name);
-                self.people.shard(hash).write().forget(hash, name, seq)
-            }
-            Floor::Key(id) => self.forget_key(id, seq),
-            Floor::Chosen(chosen) => self.rows.forget(chosen, seq),
-        };
-        if let Some(newer) = raised {
-            log.push(floor, newer, now);
-        }
-        true
-    }
-
-    fn forget_key(&self, id: &KeyId, seq: u64) -> Option<u64> {
-        let mut keys = self.keys.write();
-        let place = keys.iter().position(|(key, _)| key == id)?;
-        let newer = keys.get(place).map(|(_, floor)| *floor).filter(|floor| *floor != seq);
-        if newer.is_none() {
-            keys.swap_remove(place);
-        }
-        newer
     }
 
     /// Follows one entry of the wheel: buries what is over, puts the rest back for its next time.
@@ -389,10 +295,10 @@ impl Store for Memory {
     }
 
     fn touch(&self, record: &Record, path: Option<&[u8]>, now: Now) -> Result<Touch, Unavailable> {
-        Ok(match self.judge(record, now) {
-            Ok(()) => record.touch(path, now),
-            Err(_) => Touch::Gone,
-        })
+        if record.seq < self.site.0.load(Ordering::SeqCst) {
+            record.kill(Dead::Revoked);
+        }
+        Ok(record.touch(path, now))
     }
 
     fn note_companion(&self, record: &Record) -> Result<(), Unavailable> {

@@ -6,7 +6,7 @@ use crate::store::Revocation;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::thread;
 
-const ROUNDS: usize = 1_500;
+const ROUNDS: usize = 600;
 
 /// Checks, touches and sweeps run on while one thread logs in and ends what it made, in five ways.
 pub(super) fn no_check_after_an_acknowledged_revoke_says_hit(scene: &Scene<'_>) {
@@ -96,7 +96,7 @@ pub(super) fn no_session_of_an_old_password_survives_in_threads(scene: &Scene<'_
     thread::scope(|threads| {
         threads.spawn(log_in);
         threads.spawn(log_in);
-        for change in 1..=1_000 {
+        for change in 1..=500 {
             directory.store(change, Ordering::SeqCst);
             scene.store.revoke(Revocation::Principal("Aladdin"), scene.now()).unwrap();
             acknowledged.store(change, Ordering::SeqCst);
