@@ -19,8 +19,9 @@ mod wheel;
 mod tests;
 
 use super::{Answer, Inserted, Listed, MAX_CAP, NotStored, Revocation, Store, Unavailable};
-use crate::base::{Error, Now, Reason, random};
+use crate::base::{Error, Now, Reason, Status, random};
 use crate::crypto::digest::Digest;
+use crate::crypto::guard::ForkGuard;
 use crate::crypto::keyring::KeyId;
 use crate::expiry::{self, Life};
 use crate::session::Dead;
@@ -31,16 +32,16 @@ use parking_lot::{Mutex, RwLock};
 use people::{Hash, People};
 use rows::{Due, Met, Rows};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, AtomicUsize, Ordering};
 use wheel::Wheel;
 
-/// What becomes of tokens and pairs that were issued before this store was made. It cannot know which of them were
-/// revoked.
+/// What becomes of tokens that were issued before this store was made, or by other processes of the same keyring. It
+/// cannot know which of them were revoked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Older {
     /// Refused: a revocation outlives a restart, a token does not.
     Refused,
-    /// Accepted: a token outlives a restart, a revocation does not.
+    /// Accepted: a token outlives a restart and is good in every process, a revocation reaches this process only.
     Accepted,
 }
 
@@ -69,6 +70,12 @@ pub struct Sizes {
 
 /// See the module's page. Any thread; waits for other threads only, and for those not long.
 pub struct Memory {
+    /// The process that made this store.
+    maker: ForkGuard,
+    /// Whether it ever held a session or a revocation.
+    used: AtomicBool,
+    /// Tokens of other processes count: [`Older::Accepted`].
+    strangers: bool,
     site: Site,
     seq: AtomicU64,
     /// The newest floor of a principal, key or chosen id: what is not below it needs no look at them.
@@ -95,6 +102,9 @@ impl Memory {
             Older::Accepted => 0,
         };
         Ok(Memory {
+            maker: ForkGuard::new(),
+            used: AtomicBool::new(false),
+            strangers: settings.older == Older::Accepted,
             site: Site(AtomicU64::new(floor)),
             seq: AtomicU64::new(seq),
             newest_floor: AtomicU64::new(0),
@@ -234,8 +244,17 @@ impl Store for Memory {
         false
     }
 
+    /// Errors: `Fork` in a child that was forked after the first session or revocation: it holds copies that no log-out
+    /// of its parent reaches.
     fn attach(&self) -> Result<(), Error> {
-        Ok(())
+        if self.maker.same_process() || !self.used.load(Ordering::SeqCst) {
+            return Ok(());
+        }
+        Err(Error::new(
+            Status::Fork,
+            "the memory store already holds sessions of the process that this one was forked from: build the engine \
+             before the fork and use it after, or build one in each process",
+        ))
     }
 
     fn reads_may_wait(&self, _now: Now) -> bool {
@@ -251,6 +270,7 @@ impl Store for Memory {
     }
 
     fn insert(&self, key: Digest, record: Record, cap: usize, now: Now) -> Result<Inserted, NotStored> {
+        self.used.store(true, Ordering::SeqCst);
         let hash = self.people.hash(&record.principal);
         let mut person = self.people.shard(hash).write();
         self.admit(&person, hash, &key, &record)?;
@@ -307,6 +327,7 @@ impl Store for Memory {
     }
 
     fn revoke(&self, what: Revocation<'_>, now: Now) -> Result<u64, Unavailable> {
+        self.used.store(true, Ordering::SeqCst);
         let Revocation::Session(key) = what else {
             return Ok(self.raise(what, now));
         };
@@ -323,7 +344,8 @@ impl Store for Memory {
         chosen: Option<&Digest>,
         seq: u64,
     ) -> Result<bool, Unavailable> {
-        if seq > self.seq.load(Ordering::SeqCst) || seq < self.site.0.load(Ordering::SeqCst) {
+        let unknown = !self.strangers && seq > self.seq.load(Ordering::SeqCst);
+        if unknown || seq < self.site.0.load(Ordering::SeqCst) {
             return Ok(true);
         }
         if seq >= self.newest_floor.load(Ordering::SeqCst) {
