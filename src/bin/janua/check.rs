@@ -137,10 +137,6 @@ impl Found {
             "engine.trusted_proxies trusts everybody: any client can claim any address, and TLS",
         );
         warn(
-            facts.number("throttle", "failures").is_some_and(|n| n > 100),
-            "throttle.failures is large: guessing is nearly free",
-        );
-        warn(
             self.ring.is_none(),
             "keyring.path is \"ephemeral\": every restart ends every token, and no two machines know each other's",
         );
