@@ -197,7 +197,7 @@ fn build(folder: &Path, clock: &Clock, events: &Events) -> (Arc<Engine>, Arc<Sit
     config.read_file(&folder.join("janua.toml")).unwrap();
     let engine = Engine::build(config).unwrap();
     engine.attach().unwrap();
-    let site = engine.site(None, Some(""), false).unwrap();
+    let site = engine.site(None, None, false).unwrap();
     (engine, site)
 }
 
