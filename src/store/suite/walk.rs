@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 const NAMES: [&str; 4] = ["Aladdin", "AlexK", "joe.bloggs@test.com", "admin@test.com"];
 const CAP: usize = 5;
-const STEPS: usize = 4_000;
+const STEPS: usize = 6_000;
 
 struct Modelled {
     key: Digest,
