@@ -278,6 +278,7 @@ impl Store for Memory {
     }
 
     fn replace(&self, old: &Digest, key: Digest, record: Record, cap: usize, now: Now) -> Result<Inserted, NotStored> {
+        self.used.store(true, Ordering::SeqCst);
         let hash = self.people.hash(&record.principal);
         let gone = self.find(old).map(|old| (self.people.hash(&old.principal), old));
         let elsewhere = gone.as_ref().map(|(hash, _)| *hash).filter(|other| other.shard() != hash.shard());
