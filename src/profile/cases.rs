@@ -75,7 +75,12 @@ struct Expected {
 
 fn user(must_change: bool) -> User {
     let text = |text: &str| Attr::Text(text.into());
-    let attrs = [("firstName", text("Joe")), ("lastName", text("Bloggs")), ("createdBy", text("admin@test.com")), ("UserID", Attr::Int(7))];
+    let attrs = [
+        ("firstName", text("Joe")),
+        ("lastName", text("Bloggs")),
+        ("createdBy", text("admin@test.com")),
+        ("UserID", Attr::Int(7)),
+    ];
     User {
         id: "c7de1358-a4ce-4d72-abca-04013f7f4acc".into(),
         name: "joe.bloggs@test.com".into(),
@@ -105,7 +110,8 @@ fn check(profile: &Profile, case: &Case) {
     let (method, target) = case.send.split_once(' ').unwrap();
     let (raw, query) = target.split_once('?').unwrap_or((target, ""));
     let split = case.headers.iter().map(|line| line.split_once(": ").unwrap());
-    let headers: Vec<_> = split.map(|(name, value)| Header { name: name.as_bytes(), value: value.as_bytes() }).collect();
+    let headers: Vec<_> =
+        split.map(|(name, value)| Header { name: name.as_bytes(), value: value.as_bytes() }).collect();
     let request = Request {
         method: method.as_bytes(),
         path: raw.as_bytes(),
@@ -186,7 +192,11 @@ fn answer(visit: &Visit<'_>, reason: Option<Reason>, expected: &Expected, name: 
         reference: "R-1",
         offered_user: offered.as_deref(),
         user: expected.user.then_some(&user),
-        session: expected.session.as_deref().map(|id| SessionFacts { id: Some(id), idle_left: 1800, absolute_left: 43200 }),
+        session: expected.session.as_deref().map(|id| SessionFacts {
+            id: Some(id),
+            idle_left: 1800,
+            absolute_left: 43200,
+        }),
         token: expected.token.as_deref(),
         tenant: expected.in_tenant.then_some(&tenant),
         tenants: &tenants,

@@ -37,9 +37,13 @@ mod look;
 mod near;
 mod outline;
 mod overrides;
+#[cfg(test)]
+mod page;
 mod pattern;
 mod place;
 mod proof;
+#[cfg(test)]
+mod refusals;
 mod render;
 mod room;
 mod route;
