@@ -428,3 +428,93 @@ fn place_waits(place: &Place, endpoint: &Endpoint, document_open: bool) -> bool 
         _ => place.in_body(),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::parse::Header;
+    use crate::profile::{BUILTINS, Overrides, Read};
+    use proptest::prelude::*;
+
+    fn profiles() -> Vec<Profile> {
+        let files =
+            [include_str!("../../tests/profiles/menandmice.toml"), include_str!("../../tests/profiles/mashzone.toml")];
+        let texts = BUILTINS.iter().map(|(_, text)| *text).chain(files);
+        texts.map(|text| Profile::compile("p", text, &Overrides::none()).unwrap()).collect()
+    }
+
+    fn path() -> impl Strategy<Value = String> {
+        let known = prop::sample::select(vec![
+            "/REST",
+            "/REST/MFWS.ashx",
+            "/REST/session",
+            "/api/authentication/login",
+            "/login",
+            "/Soap",
+            "/mmws/api/x",
+            "/mashzone/edge/api",
+            "/api/session/isAuthenticated/x",
+            "",
+        ]);
+        (known, "[/.a%;]{0,6}").prop_map(|(known, more)| format!("{known}{more}"))
+    }
+
+    /// Whatever comes, the router ends, and what it matched is what the host is told.
+    #[test]
+    fn no_request_breaks_the_router() {
+        let profiles = profiles();
+        proptest!(ProptestConfig::with_cases(96), |(
+            path in path(),
+            method in prop::sample::select(vec!["GET", "POST", "PUT", "DELETE", "x", ""]),
+            query in "(restPath|_method|auth|vault|inputStream|x-p-method)?=?[ -~]{0,20}(&[a-z]{0,6}=[%a-f0-9]{0,6}){0,2}",
+            header in "[ -~]{0,30}",
+            body in prop::option::of("[\\x00-\\x7f]{0,40}|[{\\[<a\":}\\]>/]{0,20}"),
+        )| {
+            let headers = ["Authorization", "Cookie", "Content-Type", "X-Authentication", "x-p-method"];
+            let headers = headers.map(|name| Header { name: name.as_bytes(), value: header.as_bytes() });
+            let body = body.as_ref().map_or(Body::NotRead, |body| Body::Given(body.as_bytes()));
+            let request = Request {
+                method: method.as_bytes(), path: path.as_bytes(), raw_path: b"", query: query.as_bytes(),
+                client: b"", headers: &headers, body, secure: false,
+            };
+            let mut room = Room::new();
+            for profile in &profiles {
+                match profile.route(&request, "", &mut room) {
+                    Routed::Visit(visit) | Routed::Refused(visit, _) => {
+                        prop_assert!(visit.full_path().ends_with(visit.path()) || visit.path() == b"/");
+                        for proof in visit.endpoint().proofs() {
+                            let _ = visit.offers(proof);
+                        }
+                        for what in Read::ALL {
+                            let _ = visit.read(what);
+                        }
+                        let _ = (visit.extra().is_ok(), visit.echoes(), visit.shown_path());
+                    }
+                    Routed::NeedBody { .. } => prop_assert!(matches!(body, Body::NotRead)),
+                    Routed::Nothing => {}
+                }
+            }
+        });
+    }
+
+    #[test]
+    fn a_body_too_large_is_refused_where_it_is_needed_and_ignored_elsewhere() {
+        let profile = &profiles()[1];
+        let mut request = Request {
+            method: b"POST",
+            path: b"/api/authentication/login",
+            raw_path: b"",
+            query: b"",
+            client: b"",
+            headers: &[],
+            body: Body::TooLarge,
+            secure: true,
+        };
+        let mut room = Room::new();
+        let Routed::Refused(visit, reason) = profile.route(&request, "", &mut room) else { panic!() };
+        assert_eq!((visit.endpoint().name(), reason), ("login", Reason::TooLarge));
+        request.path = b"/api/folders";
+        let mut room = Room::new();
+        assert!(matches!(profile.route(&request, "", &mut room), Routed::Visit(_)));
+    }
+}

@@ -269,10 +269,7 @@ impl<'r> Visit<'r> {
 
     /// The callback that wraps a JSON answer; checked by the router.
     pub(super) fn callback(&self) -> Option<&'r str> {
-        match self.find_callback() {
-            Ok(callback) => callback,
-            Err(_) => None,
-        }
+        self.find_callback().unwrap_or_default()
     }
 
     /// Errors: [`Reason::Malformed`] for a name that is not plainly a function's.
