@@ -21,6 +21,7 @@
 //! the offers of an endpoint, `bad` and `keep` of a proof, folding a user's case, and everything about time.
 
 mod answer;
+mod body;
 mod builtin;
 #[cfg(test)]
 mod cases;
