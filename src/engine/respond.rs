@@ -10,6 +10,7 @@ use crate::engine::decide::{Asked, Stop};
 use crate::engine::decision::{Decision, Outcome};
 use crate::engine::subject::Subject;
 use crate::expiry::Life;
+use crate::parse::{cookie, form};
 use crate::profile::{Action, Facts, Read, Rendered, SessionFacts, SessionRow, TenantFacts, Visit, Word};
 use crate::session::Reference;
 use crate::store::Answer;
@@ -39,6 +40,7 @@ impl Asked<'_> {
         }
         self.identify(visit, subject, out);
         self.inward(visit, subject, out)?;
+        self.spend(out);
         out.outcome = Outcome::Allow;
         let reason = if subject.by.is_some() { Reason::Proven } else { Reason::Open };
         self.close(EventKind::Allow, reason, subject, out);
@@ -255,6 +257,35 @@ impl Asked<'_> {
         Ok(())
     }
 
+    /// Cookies and query parameters that carried a credential go no further; all others do. (Headers: the site's list.)
+    fn spend(&self, out: &mut Decision) {
+        let spent = self.site.profile.spent();
+        if !spent.cookies.is_empty() {
+            let ours = |name: &[u8]| {
+                spent.cookies.iter().any(|c| c.as_bytes() == name)
+                    || self.site.companion.as_ref().is_some_and(|c| c.as_bytes() == name)
+            };
+            let mut rest = out.write(&[]);
+            for (_, text) in cookie::pieces(self.request.headers).filter(|(name, _)| !ours(name)) {
+                let between: &[u8] = if rest.is_empty() { b"" } else { b"; " };
+                rest = out.extend(rest, &[between, text]);
+            }
+            if !rest.is_empty() {
+                out.push_inward(b"Cookie", rest);
+            }
+        }
+        let ours = |piece: &[u8]| {
+            let name = form::pairs(piece).next().map(|(name, _)| name).unwrap_or_default();
+            spent.query.iter().any(|q| q.as_bytes().eq_ignore_ascii_case(&name))
+        };
+        let mut query = out.write(&[]);
+        for piece in self.request.query.split(|b| *b == b'&').filter(|piece| !ours(piece)) {
+            let between: &[u8] = if query.is_empty() { b"" } else { b"&" };
+            query = out.extend(query, &[between, piece]);
+        }
+        out.query = query;
+    }
+
     /// Whether the proof that won is one that starts a session.
     fn keeps(&self, visit: &Visit<'_>, subject: &Subject) -> bool {
         visit.endpoint().proofs().any(|p| Some(p.kind()) == subject.by && p.keep())
@@ -286,7 +317,7 @@ impl Asked<'_> {
     /// The same cookies, told to go.
     pub fn clear_cookies(&self, visit: &Visit<'_>, out: &mut Decision) {
         let Some(form) = self.site.profile.session().and_then(|s| s.cookie.as_ref()) else { return };
-        let offered = crate::parse::cookie::all(self.request.headers, form.name().as_bytes()).next().is_some();
+        let offered = cookie::all(self.request.headers, form.name().as_bytes()).next().is_some();
         if !offered {
             self.note(|| format!("no cookie to clear at `{}`", visit.endpoint().name()));
             return;

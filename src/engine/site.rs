@@ -120,9 +120,10 @@ impl Site {
         Ok(())
     }
 
-    /// Canonical names of headers that go no further than this site: identity, extra values, and spent proof. To be
-    /// removed from a request that is let through, before `set_inward` is written; the session cookie is part of
-    /// `set_inward` when others came with it.
+    /// Canonical names of headers that go no further than this site: identity, extra values, and spent proof.
+    ///
+    /// To be removed from a request that is let through, before `set_inward` is written. `cookie` is among them where
+    /// the profile's proof sits in a cookie: the client's other cookies come back in `set_inward`.
     pub fn strip_list(&self) -> &[String] {
         &self.strip
     }
@@ -190,7 +191,9 @@ fn strip(engine: &Engine, profile: &Profile) -> Vec<String> {
     let extra = profile.extra_names().into_iter().map(|name| header::canonical(format!("x-extra-{name}").as_bytes()));
     let headers = spent.headers.iter().map(|name| header::canonical(name.as_bytes()));
     let authorization = spent.authorization.then(|| "authorization".to_owned());
-    let mut all: Vec<String> = engine.strip.iter().cloned().chain(extra).chain(headers).chain(authorization).collect();
+    let cookie = (!spent.cookies.is_empty()).then(|| "cookie".to_owned());
+    let own = engine.strip.iter().cloned();
+    let mut all: Vec<String> = own.chain(extra).chain(headers).chain(authorization).chain(cookie).collect();
     all.sort();
     all.dedup();
     all
