@@ -108,7 +108,7 @@ fn check_access(path: &Path, metadata: &fs::Metadata, _how: Strictness) -> Resul
 fn cannot(what: &str, path: &Path, error: &io::Error) -> Error {
     let shown = path.display();
     if error.kind() == io::ErrorKind::NotFound {
-        return Error::not_found(format!("{shown}: there is no such file; `janua user add` makes it"));
+        return Error::not_found(format!("{shown}: there is no such file"));
     }
     Error::unavailable(format!("{shown}: cannot {what} it: {error}"))
 }

@@ -9,7 +9,7 @@ use super::document::{self, Document};
 use super::file::{self, Locked, Stamp, Strictness};
 use super::index::Index;
 use super::{Directory, Gone, Resident, Tenant, TenantForm, TenantMatch, User, fold};
-use crate::base::{Error, Result, secret};
+use crate::base::{Error, Result, Status, secret};
 use crate::crypto::mac::MacKey;
 use crate::password::{self, Policy, StoredHash};
 use parking_lot::{Mutex, RwLock};
@@ -52,7 +52,12 @@ pub(super) fn check(document: Document, policy: &Policy) -> Result<Index> {
 }
 
 fn load(path: &Path, policy: &Policy) -> Result<(Index, Stamp)> {
-    let (text, stamp) = file::read(path, Strictness::Private)?;
+    let (text, stamp) = file::read(path, Strictness::Private).map_err(|mut error| {
+        if error.status == Status::NotFound {
+            error.message.push_str("; `janua user add` makes it");
+        }
+        error
+    })?;
     let index = document::parse(&text).and_then(|document| check(document, policy));
     Ok((index.map_err(|error| error.at(path.display()))?, stamp))
 }
@@ -86,7 +91,7 @@ impl UsersFile {
         Arc::clone(&self.index.read())
     }
 
-    fn read_again(&self, always: bool) -> Result<()> {
+    pub(super) fn read_again(&self, always: bool) -> Result<()> {
         let mut read = self.read.lock();
         if !always && file::look(&self.path)? == *read {
             return Ok(());

@@ -129,10 +129,9 @@ impl Asked<'_> {
             Err(reason) if reason.is_unavailable() => engine.throttle.abandon(ticket),
             Err(_) => engine.throttle.failure(ticket, self.now),
         }
-        let (user, one_time) = outcome.map_err(|reason| {
+        let (user, one_time) = outcome.inspect_err(|reason| {
             self.note(|| format!("the pair is refused: {}", reason.name()));
             self.mark_name(name);
-            reason
         })?;
         self.note(|| "the password is right".to_owned());
         Ok(Verified { user, seq, one_time })
@@ -145,8 +144,7 @@ impl Asked<'_> {
         let fold = self.site.profile.lenient().user_case;
         let user = engine.directory.by_name(name, fold).map_err(|_| Reason::DirectoryUnavailable)?;
         let Some(user) = user else {
-            let dummy = engine.directory.dummy(name);
-            let _ = engine.hasher.verify(&dummy, password);
+            self.hash_nobody(name, password, true);
             return Err(Reason::UnknownUser);
         };
         let one_time = self.right_password(&user, name, password)?;
@@ -176,8 +174,7 @@ impl Asked<'_> {
             return Ok(true);
         }
         let Some(hash) = &user.hash else {
-            let dummy = engine.directory.dummy(name);
-            let _ = engine.hasher.verify(&dummy, password);
+            self.hash_nobody(name, password, false);
             return Err(Reason::WrongPassword);
         };
         let verdict = engine.hasher.verify(hash, password)?;
@@ -190,16 +187,31 @@ impl Asked<'_> {
         Ok(false)
     }
 
+    /// Spends on a name without a hash what some user's name would cost.
+    fn hash_nobody(&self, name: &str, password: &[u8], unknown: bool) {
+        let directory = &self.engine.directory;
+        let second = if unknown { directory.dummy_one_time(name) } else { None };
+        for dummy in second.into_iter().chain([directory.dummy(name)]) {
+            let _ = self.engine.hasher.verify(&dummy, password);
+        }
+    }
+
     /// A stale hash is made anew; that it cannot be written is no reason to refuse a right password.
     fn rehash(&self, user: &User, old: &str, password: &[u8]) {
+        let directory = &self.engine.directory;
+        // Who asks for an explanation changes nothing.
+        if self.steps.is_some() || !directory.may_rehash() {
+            return;
+        }
         let Ok(new) = self.engine.hasher.hash(password) else { return };
-        let _ = self.engine.directory.rehash(&user.id, old, &new);
+        let _ = directory.rehash(&user.id, old, &new);
     }
 
     /// A one-time password opens once. Where it cannot be used up, it opens nothing.
     fn use_up(&self, user: Arc<User>) -> Result<Arc<User>, Reason> {
         let Some(once) = user.one_time.as_deref() else { return Err(Reason::WrongPassword) };
-        match self.engine.directory.spend_one_time(&user.id, once) {
+        let spent = if self.steps.is_some() { Ok(true) } else { self.engine.directory.spend_one_time(&user.id, once) };
+        match spent {
             Ok(true) => {
                 let mut changed = (*user).clone();
                 changed.one_time = None;

@@ -34,7 +34,7 @@ mod tests {
         let guest = Subject { guest: true, ..Subject::default() };
         let user = Arc::new(User { roles: vec!["administrator".into()], ..User::default() });
         let user = Subject { user: Some(user), ..Subject::default() };
-        let member = Subject { tenant: Some(Arc::new(Tenant::default())), ..user.clone() };
+        let member = Subject { tenant: Some(Arc::new(Tenant { id: "v".into(), name: "v".into() })), ..user.clone() };
         let role = |r: &str| Need::Role(r.into());
         let table = [
             (Need::None, [true, true, true, true]),

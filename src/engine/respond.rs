@@ -22,6 +22,12 @@ pub(crate) struct Made<'m> {
     pub token: Option<&'m str>,
 }
 
+/// A tenant, and a token for it where the answer shows one.
+type TenantToken = (Arc<Tenant>, Option<String>);
+
+/// What answers say unless the profile says otherwise: they are for one person and tell nobody where he came from.
+const PRIVATE: [(&str, &str); 2] = [("Cache-Control", "no-store"), ("Referrer-Policy", "no-referrer")];
+
 /// Rows of a list of sessions that one answer shows at most.
 const MAX_ROWS: usize = 10_000;
 
@@ -142,7 +148,7 @@ impl Asked<'_> {
     }
 
     /// The tenants of the user, each with a token for it where the answer shows one.
-    fn tenants(&self, subject: &Subject, tokens: bool) -> Result<Vec<(Arc<Tenant>, Option<String>)>, Stop> {
+    fn tenants(&self, subject: &Subject, tokens: bool) -> Result<Vec<TenantToken>, Stop> {
         let Some(user) = &subject.user else { return Ok(Vec::new()) };
         let known = user.tenants.iter().filter_map(|id| self.engine.directory.tenant_by_id(id));
         known
@@ -192,6 +198,11 @@ impl Asked<'_> {
         out.http_status = rendered.status;
         for (name, value) in &rendered.headers {
             out.push_response(name.as_bytes(), value.as_bytes());
+        }
+        for (name, value) in PRIVATE {
+            if !rendered.headers.iter().any(|(known, _)| known.eq_ignore_ascii_case(name)) {
+                out.push_response(name.as_bytes(), value.as_bytes());
+            }
         }
         out.body = rendered.body;
     }

@@ -8,7 +8,7 @@ use crate::engine::decide::{Asked, Marks};
 use crate::engine::prove::companion_digest;
 use crate::engine::{Decision, Engine};
 use crate::parse::{Request, header};
-use crate::profile::{Profile, ProofKind, TenantSpelling};
+use crate::profile::{Profile, ProofKind};
 use crate::session::id as session_id;
 use crate::session::id::AlphabetSet;
 use crate::session::{NewSession, Record};
@@ -160,10 +160,7 @@ impl Site {
     }
 
     pub(crate) fn tenant_form(&self) -> TenantForm {
-        match self.profile.tenant().map(|t| t.spelling) {
-            Some(TenantSpelling::Guid) => TenantForm::Guid,
-            Some(TenantSpelling::Name) | None => TenantForm::Name,
-        }
+        self.profile.tenant().map_or(TenantForm::Name, |t| t.form)
     }
 
     /// The record of a new session of `user`.

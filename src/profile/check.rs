@@ -100,7 +100,10 @@ fn action(profile: &Profile, endpoint: &Endpoint) -> std::result::Result<(), Str
         !proven || user || endpoint.proofs().any(|proof| proof.kind() != ProofKind::Gate),
         "it `need`s proof and lists none",
     )?;
-    needs(endpoint.need != Need::Guest || prover(&[ProofKind::Guest]), "`need = \"guest\"` needs a guest proof")?;
+    needs(
+        endpoint.need != Need::Guest || user || prover(&[ProofKind::Guest]),
+        "`need = \"guest\"` needs a guest proof",
+    )?;
     needs(endpoint.need != Need::Tenant || profile.tenant().is_some(), "`need = \"tenant\"` needs a `[tenant]`")?;
     needs(!endpoint.reads(Read::Tenant) || profile.tenant().is_some(), "`read.tenant` needs a `[tenant]`")?;
     needs(

@@ -22,6 +22,8 @@
 
 mod answer;
 mod builtin;
+#[cfg(test)]
+mod cases;
 mod check;
 mod compile;
 mod cookie;
@@ -52,7 +54,7 @@ pub use builtin::{BUILTINS, builtin};
 pub use cookie::CookieForm;
 pub use endpoint::{Action, Endpoint, Need, Occupied, Read, Several};
 pub use facts::{Facts, SessionFacts, SessionRow, TenantFacts};
-pub use forms::{Lenient, SessionForm, TenantPlan, TenantSpelling, TokenForm};
+pub use forms::{Lenient, SessionForm, TenantPlan, TokenForm};
 pub use place::PLACE_KINDS;
 pub use proof::{Proof, ProofKind};
 pub use room::Room;

@@ -32,7 +32,6 @@ const ELSEWHERE: [&str; 6] = [
 /// What a rendering is tried with.
 #[derive(Clone, Copy, PartialEq, Eq)]
 struct Shape {
-    word: Word,
     reason: &'static str,
     user: bool,
     tenant: bool,
@@ -50,20 +49,83 @@ pub(super) fn all(source: &Source<'_>, profile: &Profile) -> Result<()> {
     for endpoint in &profile.endpoints {
         for word in Word::ALL {
             let Some(answer) = endpoint.answer(word) else { continue };
-            for shape in shapes(profile, endpoint, word, answer, &reasons) {
-                let key = key(profile, answer, &shape);
-                if !done.insert(key) {
-                    continue;
-                }
-                one(profile, endpoint, answer, &shape).map_err(|message| {
-                    let case = describe(&shape);
+            let case = Case::of(profile, endpoint, word, answer, &reasons);
+            if done.contains(&case) {
+                continue;
+            }
+            for shape in shapes(&case) {
+                one(profile, &case, answer, &shape).map_err(|message| {
+                    let when = describe(&shape);
                     let at = if answer.at == 0 { endpoint.at } else { answer.at };
-                    source.error(at, format!("endpoint `{}`, `{}`{case}: {message}", endpoint.name, word.name()))
+                    source.error(at, format!("endpoint `{}`, `{}`{when}: {message}", endpoint.name, word.name()))
                 })?;
             }
+            done.insert(case);
         }
     }
     Ok(())
+}
+
+/// What tells the trials of two answers apart: their texts, what they name, and what is certain to be there.
+#[derive(PartialEq, Eq, Hash)]
+struct Case<'a> {
+    texts: Vec<&'a Text>,
+    headers: Vec<&'a str>,
+    content_type: Option<&'a str>,
+    /// What the texts name, with members, in order.
+    names: Vec<&'a str>,
+    echoes: Vec<&'a str>,
+    /// The outcome, if the texts tell it from the others.
+    word: Option<Word>,
+    /// The reasons that the texts tell from the others.
+    reasons: Vec<&'static str>,
+    user: bool,
+    tenant: bool,
+    session: bool,
+    /// The answer shows a new session's id.
+    login: bool,
+}
+
+impl<'a> Case<'a> {
+    fn of(
+        profile: &'a Profile,
+        endpoint: &'a Endpoint,
+        word: Word,
+        answer: &'a Answer,
+        reasons: &[&'static str],
+    ) -> Case<'a> {
+        let proven = !matches!(endpoint.need, Need::None | Need::Optional | Need::Guest);
+        let ok = word == Word::Ok;
+        let reads = endpoint.reads(Read::User);
+        let decoy = endpoint.action == Action::IssueToken && reads && profile.token().is_some_and(|token| token.decoy);
+        let makes = matches!(endpoint.action, Action::Login | Action::IssueToken | Action::ChooseTenant);
+        let only_sessions = endpoint.proofs().all(|proof| matches!(proof.kind(), ProofKind::Session | ProofKind::Gate));
+        let login = ok && endpoint.action == Action::Login;
+        let mut names: Vec<&str> = answer.texts().flat_map(|text| profile.templates.uses(text)).collect();
+        names.sort_unstable();
+        names.dedup();
+        Case {
+            texts: answer.texts().collect(),
+            headers: answer.headers.iter().map(|(name, _)| name.as_ref()).collect(),
+            content_type: answer.content_type.as_deref(),
+            word: (names.contains(&"outcome") && mentions(profile, answer, word.name())).then_some(word),
+            reasons: match names.contains(&"reason") {
+                true => reasons.iter().copied().filter(|reason| mentions(profile, answer, reason)).collect(),
+                false => Vec::new(),
+            },
+            names,
+            echoes: endpoint.echo.iter().map(|(name, _)| name.as_ref()).collect(),
+            user: ok && !decoy && (proven || makes),
+            tenant: ok && (endpoint.need == Need::Tenant || endpoint.action == Action::ChooseTenant),
+            session: login || (ok && proven && only_sessions && endpoint.action == Action::Answer),
+            login,
+        }
+    }
+
+    /// Whether a text names `table` or a member of it.
+    fn uses(&self, table: &str) -> bool {
+        self.names.iter().any(|name| name.split('.').next() == Some(table))
+    }
 }
 
 fn reasons() -> Vec<&'static str> {
@@ -77,51 +139,21 @@ fn reasons() -> Vec<&'static str> {
     out
 }
 
-type Key = (Vec<Text>, Option<Box<str>>, Option<Word>, &'static str, u8, Vec<Box<str>>);
-
-/// What tells two trials apart: the texts and what they name.
-fn key(profile: &Profile, answer: &Answer, shape: &Shape) -> Key {
-    let uses = |name: &str| used(profile, answer).any(|known| known == name);
-    let bits = [shape.user, shape.tenant, shape.session, shape.attributes, shape.must_change, shape.rows, shape.echo];
-    let bits = bits.iter().fold(0, |all, bit| all << 1 | u8::from(*bit));
-    let names = answer.headers.iter().map(|(name, _)| name.clone()).collect();
-    (
-        answer.texts().cloned().collect(),
-        answer.content_type.clone(),
-        uses("outcome").then_some(shape.word),
-        shape.reason,
-        bits,
-        names,
-    )
-}
-
-/// The tables and names that an answer uses, without members.
-fn used<'a>(profile: &'a Profile, answer: &'a Answer) -> impl Iterator<Item = &'a str> {
-    answer.texts().flat_map(|text| profile.templates.uses(text)).map(|name| name.split('.').next().unwrap_or_default())
+/// Whether a text of the answer holds `word` in quotes. Words that it does not hold are all alike to it.
+fn mentions(profile: &Profile, answer: &Answer, word: &str) -> bool {
+    answer.texts().any(|text| {
+        let source = profile.templates.source(text);
+        source.match_indices(word).any(|(at, _)| {
+            let around = |at: Option<usize>| at.and_then(|at| source.as_bytes().get(at)).copied();
+            let quote = |byte| matches!(byte, Some(b'"' | b'\''));
+            quote(around(at.checked_sub(1))) && quote(around(Some(at + word.len())))
+        })
+    })
 }
 
 /// Every case that the answer can meet and that its templates can tell apart.
-fn shapes(profile: &Profile, endpoint: &Endpoint, word: Word, answer: &Answer, reasons: &[&'static str]) -> Vec<Shape> {
-    let names: HashSet<&str> = answer.texts().flat_map(|text| profile.templates.uses(text)).collect();
-    let uses = |table: &str| names.iter().any(|name| name.split('.').next() == Some(table));
-    let proven = !matches!(endpoint.need, Need::None | Need::Optional | Need::Guest);
-    let ok = word == Word::Ok;
-    let decoy = ok
-        && endpoint.action == Action::IssueToken
-        && endpoint.reads(Read::User)
-        && profile.token().is_some_and(|t| t.decoy);
-    let user = ok
-        && !decoy
-        && (proven || matches!(endpoint.action, Action::Login | Action::IssueToken | Action::ChooseTenant));
-    let tenant = ok && (endpoint.need == Need::Tenant || endpoint.action == Action::ChooseTenant);
-    let only_sessions = endpoint.proofs().all(|proof| {
-        matches!(proof.kind(), ProofKind::Session | ProofKind::Gate)
-            || (proof.keep() && endpoint.action == Action::Pass)
-    });
-    let session =
-        ok && (endpoint.action == Action::Login || (proven && only_sessions && endpoint.action != Action::IssueToken));
+fn shapes(case: &Case<'_>) -> Vec<Shape> {
     let start = Shape {
-        word,
         reason: "none",
         user: true,
         tenant: true,
@@ -139,21 +171,17 @@ fn shapes(profile: &Profile, endpoint: &Endpoint, word: Word, answer: &Answer, r
             out.extend(more);
         }
     };
-    vary(uses("user") && !user, |shape| shape.user = false);
-    vary(uses("tenant") && !tenant, |shape| shape.tenant = false);
-    vary(uses("session") && !session, |shape| shape.session = false);
-    vary(
-        names.iter().any(|name| name.starts_with("user.attr") || *name == "user.email") || uses("sessions"),
-        |shape| {
-            shape.attributes = false;
-        },
-    );
-    vary(names.contains("user.must_change"), |shape| shape.must_change = true);
-    vary(uses("tenants") || uses("sessions"), |shape| shape.rows = false);
-    vary(uses("echo") || uses("offered"), |shape| shape.echo = false);
-    if uses("reason") {
-        let all = out.clone();
-        out = reasons.iter().flat_map(|reason| all.iter().map(|shape| Shape { reason, ..*shape })).collect();
+    let attributes = case.names.iter().any(|name| name.starts_with("user.attr") || *name == "user.email");
+    vary(case.uses("user") && !case.user, |shape| shape.user = false);
+    vary(case.uses("tenant") && !case.tenant, |shape| shape.tenant = false);
+    vary(case.uses("session") && !case.session, |shape| shape.session = false);
+    vary(attributes || case.uses("sessions"), |shape| shape.attributes = false);
+    vary(case.names.contains(&"user.must_change"), |shape| shape.must_change = true);
+    vary(case.uses("tenants") || case.uses("sessions"), |shape| shape.rows = false);
+    vary(case.uses("echo") || case.uses("offered") || case.uses("target"), |shape| shape.echo = false);
+    let all = out.clone();
+    for reason in &case.reasons {
+        out.extend(all.iter().map(|shape| Shape { reason, ..*shape }));
     }
     out
 }
@@ -180,10 +208,10 @@ fn describe(shape: &Shape) -> String {
     out
 }
 
-fn one(profile: &Profile, endpoint: &Endpoint, answer: &Answer, shape: &Shape) -> std::result::Result<(), String> {
+fn one(profile: &Profile, case: &Case<'_>, answer: &Answer, shape: &Shape) -> std::result::Result<(), String> {
     let render = |value: &str| {
         let mut out = Rendered::default();
-        answer.write(&profile.templates, &scope(profile, endpoint, answer, shape, value), None, &mut out)?;
+        answer.write(&profile.templates, &scope(profile, case, answer, shape, value), None, &mut out)?;
         Ok::<_, String>(out)
     };
     let harmless = render(HARMLESS)?;
@@ -209,53 +237,63 @@ fn one(profile: &Profile, endpoint: &Endpoint, answer: &Answer, shape: &Shape) -
     Ok(())
 }
 
-fn scope(profile: &Profile, endpoint: &Endpoint, answer: &Answer, shape: &Shape, value: &str) -> Scope {
+/// What the answer sees, every text of it being `value`. Only what it names is made.
+fn scope(profile: &Profile, case: &Case<'_>, answer: &Answer, shape: &Shape, value: &str) -> Scope {
     let text = || Datum::Text(value.to_owned());
     let when = |there: bool, datum: Datum| if there { datum } else { Datum::None };
-    let names: Vec<&str> = answer.texts().flat_map(|text| profile.templates.uses(text)).collect();
-    let row_user = || user(shape, &[], &text);
-    let rows = if shape.rows { 2 } else { 0 };
     let tenant = || vec![("id", text()), ("name", text())];
-    let tenants = (0..rows).map(|_| {
-        let mut row = tenant();
-        row.push(("token", text()));
-        Datum::Map(row)
+    let rows = if shape.rows { 2 } else { 0 };
+    let mut names: Vec<(&'static str, Datum)> = Vec::new();
+    let mut add = |name: &'static str, make: &dyn Fn() -> Datum| {
+        if case.uses(name) {
+            names.push((name, make()));
+        }
+    };
+    add("user", &|| when(shape.user, user(shape, &case.names, value)));
+    add("session", &|| {
+        let mut session = vec![("idle_left", Datum::Int(1800)), ("absolute_left", Datum::Int(43200))];
+        if case.login {
+            session.push(("id", text()));
+        }
+        when(shape.session, Datum::Map(session))
     });
-    let sessions = (0..rows).map(|_| {
-        Datum::Map(vec![
-            ("ref", text()),
-            ("last_use", Datum::Int(1)),
-            ("created", Datum::Int(1)),
-            ("user", row_user()),
-            ("last_path", when(shape.attributes, text())),
-        ])
+    add("token", &text);
+    add("tenant", &|| when(shape.tenant, Datum::Map(tenant())));
+    add("tenants", &|| {
+        let row = || Datum::Map([tenant(), vec![("token", text())]].concat());
+        Datum::List((0..rows).map(|_| row()).collect())
     });
-    let mut session = vec![("idle_left", Datum::Int(1800)), ("absolute_left", Datum::Int(43200))];
-    if endpoint.action == Action::Login && shape.word == Word::Ok {
-        session.push(("id", text()));
-    }
-    let echoes = endpoint.echo.iter().map(|(name, _)| (name.to_string(), when(shape.echo, text())));
-    Scope::new(vec![
-        ("user", when(shape.user, user(shape, &names, &text))),
-        ("session", when(shape.session, Datum::Map(session))),
-        ("token", text()),
-        ("tenant", when(shape.tenant, Datum::Map(tenant()))),
-        ("tenants", Datum::List(tenants.collect())),
-        ("sessions", Datum::List(sessions.collect())),
-        ("target", Datum::Map(vec![("alive", Datum::Bool(shape.echo))])),
-        ("offered", Datum::Map(vec![("user", if shape.echo { text() } else { Datum::Text(String::new()) })])),
-        ("echo", Datum::Named(echoes.collect())),
-        ("setting", profile.settings.clone()),
-        ("path", text()),
-        ("method", text()),
-        ("status", Datum::Int(i64::from(answer.status))),
-        ("outcome", Datum::Text(shape.word.name().into())),
-        ("reason", Datum::Text(shape.reason.into())),
-        ("reference", text()),
+    add("sessions", &|| Datum::List((0..rows).map(|_| session_row(shape, value)).collect()));
+    add("target", &|| Datum::Map(vec![("alive", Datum::Bool(shape.echo))]));
+    add("offered", &|| {
+        Datum::Map(vec![("user", Datum::Text(if shape.echo { value.to_owned() } else { String::new() }))])
+    });
+    add("echo", &|| {
+        Datum::Named(case.echoes.iter().map(|name| (name.to_string(), when(shape.echo, text()))).collect())
+    });
+    add("setting", &|| profile.settings.clone());
+    add("path", &text);
+    add("method", &text);
+    add("status", &|| Datum::Int(i64::from(answer.status)));
+    add("outcome", &|| Datum::Text(case.word.map_or("", Word::name).into()));
+    add("reason", &|| Datum::Text(shape.reason.into()));
+    add("reference", &text);
+    Scope::new(names)
+}
+
+fn session_row(shape: &Shape, value: &str) -> Datum {
+    let text = || Datum::Text(value.to_owned());
+    Datum::Map(vec![
+        ("ref", text()),
+        ("last_use", Datum::Int(1)),
+        ("created", Datum::Int(1)),
+        ("user", user(shape, &[], value)),
+        ("last_path", if shape.attributes { text() } else { Datum::None }),
     ])
 }
 
-fn user(shape: &Shape, names: &[&str], text: &dyn Fn() -> Datum) -> Datum {
+fn user(shape: &Shape, names: &[&str], value: &str) -> Datum {
+    let text = || Datum::Text(value.to_owned());
     let attributes = names.iter().filter_map(|name| name.strip_prefix("user.attr."));
     let attributes = attributes.filter(|_| shape.attributes).map(|name| (name.to_owned(), text()));
     let mut out = vec![

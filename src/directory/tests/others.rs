@@ -24,7 +24,7 @@ fn htpasswd_is_read_line_by_line_and_what_cannot_be_used_is_said() {
     let lenient = Htpasswd::open(&path, weak, MacKey::new(b"site")).unwrap();
     assert!(lenient.by_name("AlexK", false).unwrap().is_some());
     folder.write("htpasswd", "Aladdin:$2y$05$lFtZl5LCRApFFg19ztH0u.TCaV6oFUNGZrSFs//dh.3KbB7yr4dcW\n", 0o644);
-    assert!(strict.reload().unwrap());
+    assert_eq!(strict.reload().unwrap(), ["Aladdin"], "whose sessions must end");
     assert_ne!(strict.by_name("Aladdin", false).unwrap().unwrap().generation, user.generation, "a new password");
     let open_to_all = folder.write("open", text, 0o666);
     assert!(Htpasswd::open(&open_to_all, cheap(), MacKey::new(b"site")).is_err());

@@ -62,7 +62,7 @@ fn api_keys_are_found_by_digest_in_any_case_and_end() {
     }
     edit::remove_key(&path, "Aladdin", "nightly").unwrap();
     assert_eq!(edit::remove_key(&path, "Aladdin", "nightly").unwrap_err().status, Status::NotFound);
-    assert!(users.reload().unwrap());
+    assert!(users.reload().unwrap().is_empty(), "no session ends for it");
     assert!(users.by_api_key(key.as_bytes()).unwrap().is_none());
 }
 
@@ -83,7 +83,7 @@ fn a_rehash_never_undoes_a_password_change() {
     let old_hash = old.hash.as_deref().unwrap();
     assert_eq!(edit::set_password(&path, "Aladdin", hash("new").as_str().into()).unwrap(), 2);
     assert!(!users.rehash(&id, old_hash, &hash("OpenSesame")).unwrap(), "the new password wins");
-    assert!(users.reload().unwrap());
+    assert_eq!(users.reload().unwrap(), [id.as_str()], "sessions of the old password must end");
     let now = users.by_name("Aladdin", false).unwrap().unwrap();
     assert!(Hasher::new(cheap()).unwrap().verify(now.hash.as_deref().unwrap(), b"new").unwrap().ok);
     assert!(users.rehash(&id, now.hash.as_deref().unwrap(), &hash("new")).unwrap());
@@ -182,11 +182,14 @@ fn where_the_file_cannot_be_written_it_is_said_once_and_one_time_passwords_fail(
 fn a_change_is_followed_and_a_broken_file_is_not() {
     let folder = Folder::new();
     let path = folder.users("format = 1\n");
-    aladdin(&path);
+    let id = aladdin(&path);
     let users = open(&path).unwrap();
-    assert!(!users.reload().unwrap(), "nothing changed");
+    assert!(users.reload().unwrap().is_empty(), "nothing changed");
     edit::set_disabled(&path, "Aladdin", true).unwrap();
-    assert!(users.reload().unwrap());
+    assert_eq!(users.reload().unwrap(), [id.as_str()]);
+    edit::set_password(&path, "Aladdin", hash("new").as_str().into()).unwrap();
+    users.read_again(true).unwrap();
+    assert_eq!(users.reload().unwrap(), [id.as_str()], "nor is a change lost that a login's own writing read");
     assert!(users.by_name("Aladdin", false).unwrap().unwrap().disabled);
     folder.users("format = 1\n[[user]]\n");
     assert!(users.reload().is_err());

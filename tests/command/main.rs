@@ -1,0 +1,10 @@
+//! The administrator's command, run as the real binary in folders of its own.
+
+#![cfg(feature = "command")]
+
+mod explain;
+mod folder;
+mod init;
+mod keys;
+mod users;
+mod whole;
