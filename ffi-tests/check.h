@@ -32,8 +32,10 @@ static unsigned long checks_made, checks_failed;
 /* What must hold for the rest of the program to make sense. */
 #define NEED(what)                                                                    \
     do {                                                                              \
-        CHECK(what);                                                                  \
-        if (!(what)) exit(done("stopped early"));                                     \
+        int so_ = (what) != 0;                                                        \
+        if (!so_) fprintf(stderr, "%s:%d: needed: %s\n", __FILE__, __LINE__, #what);  \
+        CHECK(so_);                                                                   \
+        if (!so_) exit(done("stopped early"));                                        \
     } while (0)
 
 static inline int done(const char *name) {

@@ -52,13 +52,14 @@ static inline janua_status users_lookup(void *ctx, janua_str name, janua_user *o
     __atomic_add_fetch(&users->lookups, 1, __ATOMIC_RELAXED);
     if (users->answer != JANUA_OK) return users->answer;
     janua_str hash = {users->hash, users->hash_len};
-    if (same(name, "Aladdin") || same(name, "aladdin")) {
+    /* By name, in lower case where the profile forgives case, or by id. */
+    if (same(name, "Aladdin") || same(name, "aladdin") || same(name, "u-aladdin")) {
         janua_user_set(out, JANUA_STR("id"), JANUA_STR("u-aladdin"));
         janua_user_set(out, JANUA_STR("name"), JANUA_STR("Aladdin"));
         janua_user_set(out, JANUA_STR("role"), JANUA_STR("administrator"));
         janua_user_set(out, JANUA_STR("role"), JANUA_STR("reader"));
         janua_user_set(out, JANUA_STR("attr.firstName"), JANUA_STR("Aladdin"));
-    } else if (same(name, "joe.bloggs@test.com")) {
+    } else if (same(name, "joe.bloggs@test.com") || same(name, "u-joe")) {
         janua_user_set(out, JANUA_STR("id"), JANUA_STR("u-joe"));
         janua_user_set(out, JANUA_STR("name"), JANUA_STR("joe.bloggs@test.com"));
         janua_user_set(out, JANUA_STR("disabled"), JANUA_STR("true"));

@@ -317,8 +317,9 @@ janua_status janua_engine_check_workers(const janua_engine *engine,
  * decides, after its last fork; calling it again does nothing. Until then every other call on the
  * engine and its sites answers JANUA_E_FORK.
  *
- * *Returns*: JANUA_OK; JANUA_E_UNAVAILABLE when the store cannot be opened; JANUA_E_RANDOM;
- * JANUA_E_NULL. *Blocks*: opens the store. *Since*: 0.1.0.
+ * *Returns*: JANUA_OK; JANUA_E_UNAVAILABLE when the store cannot be opened; JANUA_E_FORK when the
+ * memory store holds sessions of the process that this one was forked from: copies that no log-out
+ * would reach; JANUA_E_RANDOM; JANUA_E_NULL. *Blocks*: opens the store. *Since*: 0.1.0.
  */
 janua_status janua_engine_attach(const janua_engine *engine, janua_error *err);
 
@@ -810,9 +811,11 @@ typedef struct {
     /** Handed to every callback as it is. */
     void *ctx;
     /**
-     * Looks a user up by the name that was typed: fill `out` with janua_user_set. *Answers*: JANUA_OK;
-     * JANUA_E_NOT_FOUND when there is no such user; JANUA_E_UNAVAILABLE when that cannot be told now
-     * (the client is asked to come again, and nothing is counted as a guess).
+     * Looks a user up and fills `out` with janua_user_set. `name` is what was typed, in lower case
+     * where the profile forgives case, or a principal's id, of which the library remembers the user
+     * for a minute: answer both. *Answers*: JANUA_OK; JANUA_E_NOT_FOUND when there is no such user;
+     * JANUA_E_UNAVAILABLE when that cannot be told now (the client is asked to come again, and
+     * nothing is counted as a guess).
      */
     janua_status (*lookup)(void *ctx, janua_str name, janua_user *out);
     /**

@@ -3,7 +3,7 @@
 use super::basics::{janua_error, janua_status, janua_str};
 use super::config::{self, janua_config};
 use super::fault::Fault;
-use super::guard;
+use super::guard::{self, Blocked};
 use super::raw::{self, Growing, Opaque};
 use crate::base::Status;
 use crate::directory::{Attr, Gone, User};
@@ -32,9 +32,11 @@ pub struct janua_directory {
     pub size: usize,
     /// Handed to every callback as it is.
     pub ctx: *mut c_void,
-    /// Looks a user up by the name that was typed: fill `out` with janua_user_set. *Answers*: JANUA_OK;
-    /// JANUA_E_NOT_FOUND when there is no such user; JANUA_E_UNAVAILABLE when that cannot be told now
-    /// (the client is asked to come again, and nothing is counted as a guess).
+    /// Looks a user up and fills `out` with janua_user_set. `name` is what was typed, in lower case
+    /// where the profile forgives case, or a principal's id, of which the library remembers the user
+    /// for a minute: answer both. *Answers*: JANUA_OK; JANUA_E_NOT_FOUND when there is no such user;
+    /// JANUA_E_UNAVAILABLE when that cannot be told now (the client is asked to come again, and
+    /// nothing is counted as a guess).
     pub lookup: Option<unsafe extern "C" fn(ctx: *mut c_void, name: janua_str, out: *mut janua_user) -> janua_status>,
     /// Verifies a password, for a directory that gives no hashes (LDAP, a web service); runs instead of
     /// comparing with the user's `hash`. Writes JANUA_PASSWORD_WRONG or JANUA_PASSWORD_RIGHT to
@@ -227,6 +229,7 @@ impl Host {
 impl HostDirectory for Host {
     fn lookup(&self, name: &str) -> Result<Option<User>, Gone> {
         let lookup = self.table.lookup.ok_or(Gone)?;
+        guard::may_wait().map_err(|Blocked| Gone)?;
         let mut draft =
             raw::Local::<janua_user>::new(Draft { user: User::default(), given: 0, values: 0, spoiled: false });
         let status = guard::callback(|| {
@@ -242,6 +245,9 @@ impl HostDirectory for Host {
 
     fn check(&self, user: &str, password: &[u8]) -> Option<Result<bool, Gone>> {
         let check = self.table.check?;
+        if let Err(Blocked) = guard::may_wait() {
+            return Some(Err(Gone));
+        }
         let mut verdict = 0;
         let status = guard::callback(|| {
             let (name, password) = (janua_str::of(user.as_bytes()), janua_str::of(password));

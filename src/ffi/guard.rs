@@ -24,10 +24,14 @@ struct Depth {
     callbacks: u32,
     /// How many calls were under way when the innermost callback began.
     outside: u32,
+    /// The call was made with JANUA_FAST.
+    fast: bool,
+    /// And something asked to wait.
+    blocked: bool,
 }
 
 thread_local! {
-    static DEPTH: Cell<Depth> = const { Cell::new(Depth { calls: 0, callbacks: 0, outside: 0 }) };
+    static DEPTH: Cell<Depth> = const { Cell::new(Depth { calls: 0, callbacks: 0, outside: 0, fast: false, blocked: false }) };
 }
 
 /// Puts the counters back, also when a panic passes.
@@ -74,6 +78,29 @@ pub(super) fn caught<T>(body: impl FnOnce() -> T) -> Option<T> {
     DEPTH.set(Depth { calls: before.calls + 1, ..before });
     let _restore = Restore(before);
     panic::catch_unwind(AssertUnwindSafe(body)).ok()
+}
+
+/// The answer to a callback that may not run now.
+pub(super) struct Blocked;
+
+/// Asked before a callback that may wait: refused, and noted, inside [`fast`].
+pub(super) fn may_wait() -> Result<(), Blocked> {
+    let depth = DEPTH.get();
+    DEPTH.set(Depth { blocked: depth.fast, ..depth });
+    if depth.fast { Err(Blocked) } else { Ok(()) }
+}
+
+/// Runs the part of a call that may not wait if `fast`; [`Status::WouldBlock`] if it had to. For the primitives, whose
+/// check asks the directory by itself; decisions know beforehand.
+pub(super) fn fast(fast: bool, body: impl FnOnce() -> Result<(), Fault>) -> Result<(), Fault> {
+    let before = DEPTH.get();
+    DEPTH.set(Depth { fast, blocked: false, ..before });
+    let _restore = Restore(before);
+    let result = body();
+    match result.is_err() && DEPTH.get().blocked {
+        true => Err(Fault::new(Status::WouldBlock, "the host's directory must be asked; ask again without JANUA_FAST")),
+        false => result,
+    }
 }
 
 /// Marks that the host's code runs.
@@ -147,6 +174,15 @@ mod tests {
         assert!(stderr.contains("janua: a bug at src/ffi/guard.rs:"), "{stderr}");
         assert!(!stderr.contains("OpenSesame"), "{stderr}");
         assert!(stderr.contains("not ours") && stderr.contains("host's own"), "the host's hook is gone: {stderr}");
+    }
+
+    #[test]
+    fn what_would_wait_is_refused_and_told_only_when_asked_to_be_fast() {
+        let ask = || may_wait().map_err(|Blocked| Fault::from(crate::base::Reason::DirectoryUnavailable));
+        assert!(fast(false, ask).is_ok());
+        assert_eq!(fast(true, ask).unwrap_err().status, Status::WouldBlock);
+        assert!(fast(true, || Ok(())).is_ok());
+        assert!(ask().is_ok(), "outlives its call");
     }
 
     #[test]
