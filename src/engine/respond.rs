@@ -129,7 +129,7 @@ impl Asked<'_> {
             reason,
             reference: if word == Word::Ok { "" } else { text(&reference) },
             offered_user: user.as_deref(),
-            user: subject.user.as_deref(),
+            user: subject.user.as_deref().filter(|_| !proof_is_refused(word, reason)),
             session: self.session_facts(subject, made),
             token: made.token.or(minted.as_deref()),
             tenant: subject.tenant.as_deref(),
@@ -417,6 +417,11 @@ fn word_of(reason: Reason) -> Word {
         reason if reason.is_unavailable() => Word::Busy,
         _ => Word::Refused,
     }
+}
+
+/// Whether the refusal is of the proof itself: then its answer knows nobody, even where a name was known on the way.
+fn proof_is_refused(word: Word, reason: Reason) -> bool {
+    matches!(word, Word::Expired | Word::Refused | Word::Locked) && reason != Reason::NoSessionId
 }
 
 /// The status of a refusal that no template words.
