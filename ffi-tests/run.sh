@@ -130,10 +130,10 @@ for name in minimal host; do
     $cc -std=gnu11 $flags "$root/examples/$name.c" -o "$out/$name" $link
     verdict "examples/$name.c compiles" $?
 done
-if [ -x "$out/minimal" ]; then
-    if [ "$mode" = valgrind ]; then under=$memcheck; else under=; fi
-    UNDER=$under run minimal sh "$here/minimal.sh" "$out/minimal"
-fi
+if [ "$mode" = valgrind ]; then under=$memcheck; else under=; fi
+for name in minimal host; do
+    if [ -x "$out/$name" ]; then UNDER=$under run "$name" sh "$here/$name.sh" "$out/$name"; fi
+done
 
 echo "$passed passed, $failed failed"
 [ "$failed" -eq 0 ]
