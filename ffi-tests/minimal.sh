@@ -1,5 +1,6 @@
 #!/bin/sh
-# The README's small program: what it says and how it exits. minimal.sh PATH-OF-MINIMAL
+# The README's small program: what it says and how it exits. minimal.sh PATH-OF-MINIMAL; UNDER may hold a
+# command to run it under.
 minimal=$1
 dir=$(mktemp -d) || exit 1
 trap 'rm -rf "$dir"' EXIT
@@ -9,7 +10,8 @@ expect() { # exit code, text, arguments of minimal...
     code=$1
     text=$2
     shift 2
-    said=$("$minimal" "$@" 2>&1)
+    # shellcheck disable=SC2086
+    said=$(${UNDER:-} "$minimal" "$@" 2>&1)
     got=$?
     if [ "$got" -ne "$code" ] || ! echo "$said" | grep -q "$text"; then
         echo "minimal $*: exit $got instead of $code, said: $said (wanted: $text)"

@@ -33,7 +33,7 @@ int main(void) {
     CHECK(proof.principal.ptr >= buf && proof.principal.ptr < buf + sizeof buf);
     CHECK(proof.text_len == proof.principal.len + proof.session_ref.len);
     CHECK(proof.issued > 1600000000 && proof.idle_end >= proof.issued && proof.absolute_end > proof.idle_end);
-    CHECK(!holds(proof.session_ref, id));
+    CHECK(memcmp(proof.session_ref.ptr, id, 8) != 0);
     CHECK_STATUS(janua_session_check(site, one, JANUA_FAST, buf, sizeof buf, &proof, &err), JANUA_OK, err);
 
     /* Too small a buffer: the length needed, and nothing else. */

@@ -317,8 +317,9 @@ janua_status janua_engine_check_workers(const janua_engine *engine,
  * decides, after its last fork; calling it again does nothing. Until then every other call on the
  * engine and its sites answers JANUA_E_FORK.
  *
- * *Returns*: JANUA_OK; JANUA_E_UNAVAILABLE when the store cannot be opened; JANUA_E_RANDOM;
- * JANUA_E_NULL. *Blocks*: opens the store. *Since*: 0.1.0.
+ * *Returns*: JANUA_OK; JANUA_E_UNAVAILABLE when the store cannot be opened; JANUA_E_FORK when the
+ * memory store holds sessions of the process that this one was forked from: copies that no log-out
+ * would reach; JANUA_E_RANDOM; JANUA_E_NULL. *Blocks*: opens the store. *Since*: 0.1.0.
  */
 janua_status janua_engine_attach(const janua_engine *engine, janua_error *err);
 

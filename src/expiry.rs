@@ -61,6 +61,14 @@ pub fn session(ends: &Ends, last_used_boot: i64, now: Now) -> Life {
     Life::Alive { idle_left: idle_left.min(idle), absolute_left: absolute_left.min(whole) }
 }
 
+/// Whether [`session`] certainly says alive, in a few steps: for the check path, where almost every session is well
+/// before both ends. `false` says nothing; then [`session`] is to be asked.
+#[inline]
+pub fn surely_alive(absolute_unix: i64, idle_secs: u32, last_used_boot: i64, now: Now) -> bool {
+    let unused = now.boot().saturating_sub(last_used_boot).max(0);
+    unused < i64::from(idle_secs) && now.unix() < absolute_unix
+}
+
 /// Judges a token: `issued` and `ends` in Unix seconds, `skew` the seconds by which another machine's clock may run
 /// ahead of ours. Skew forgives an issue in the future only; it never lengthens a life.
 ///
@@ -127,7 +135,10 @@ mod tests {
     #[test]
     fn no_idle_time_is_no_life() {
         let ends = Ends { idle_secs: 0, ..ENDS };
-        assert_eq!(session(&ends, 500, at(1_000, 500)), Life::Idle);
+        for used in [499, 500, 501] {
+            assert_eq!(session(&ends, used, at(1_000, 500)), Life::Idle);
+            assert!(!surely_alive(ends.absolute_unix, 0, used, at(1_000, 500)), "nor when used a moment ahead");
+        }
     }
 
     #[test]
@@ -171,7 +182,17 @@ mod tests {
     }
 
     proptest! {
-        #![proptest_config(ProptestConfig::with_cases(256))]
+        #![proptest_config(ProptestConfig::with_cases(512))]
+
+        #[test]
+        fn the_short_way_never_says_alive_where_the_long_way_does_not(
+            life in 0i64..40, idle in 0u32..40, used in -40i64..80, unix in 0i64..40, boot in 0i64..80,
+        ) {
+            let ends = Ends { created_unix: 0, absolute_unix: life, idle_secs: idle };
+            let alive = matches!(session(&ends, used, at(unix, boot)), Life::Alive { .. });
+            prop_assert!(alive || !surely_alive(life, idle, used, at(unix, boot)));
+            prop_assert!(!surely_alive(life, idle, i64::MIN, at(unix, boot)));
+        }
 
         /// Uses at random microseconds; a touch is written only when due. The session must be alive for the whole
         /// idle time after the last use, and over one step after that.

@@ -166,7 +166,9 @@ fn body_limit(limit: u32) -> Result<usize> {
 fn password_policy(tree: &Tree) -> Result<password::Policy> {
     let weak = tree.directory.weak.iter().map(|name| {
         Format::named(name).filter(|f| f.is_weak()).ok_or_else(|| {
-            Error::invalid(format!("directory.weak: `{name}` is no weak format; known are apr1, sha1, ssha, des, md5"))
+            Error::invalid(format!(
+                "directory.weak: `{name}` is no weak format; known are apr1, sha1, ssha, des, md5-crypt"
+            ))
         })
     });
     Ok(password::Policy {

@@ -8,7 +8,7 @@ use crate::engine::client::Client;
 use crate::engine::decision::{Decision, Outcome, WaitClass};
 use crate::engine::subject::Subject;
 use crate::engine::{Engine, Site, policy};
-use crate::parse::{Body, Request, header, path};
+use crate::parse::{Body, Request, cookie, header, path};
 use crate::profile::{Action, Need, Room, Routed, Visit, Word};
 use std::cell::{Cell, RefCell};
 
@@ -108,6 +108,9 @@ impl Asked<'_> {
             return Err(Reason::PathAmbiguous);
         }
         let spent = self.site.profile.spent();
+        if !spent.cookies.is_empty() && cookie::too_large(request.headers) {
+            return Err(Reason::TooLarge);
+        }
         for name in header::listed(request.headers, b"connection") {
             if self.engine.strip.iter().any(|s| header::canonical_same(s.as_bytes(), name))
                 || spent.headers_read.iter().any(|s| header::canonical_same(s.as_bytes(), name))

@@ -44,6 +44,12 @@ pub struct Span {
     end: u32,
 }
 
+impl Span {
+    pub(crate) const fn is_empty(self) -> bool {
+        self.start >= self.end
+    }
+}
+
 /// The decision on one request. Reuse it: [`Site::decide`](super::Site::decide) clears it first and keeps its buffers.
 #[derive(Default)]
 pub struct Decision {
@@ -60,6 +66,7 @@ pub struct Decision {
     pub(crate) session_ref: Span,
     pub(crate) method: Span,
     pub(crate) path: Span,
+    pub(crate) query: Span,
     pub(crate) endpoint: Span,
     text: Vec<u8>,
     inward: Vec<(Span, Span)>,
@@ -146,6 +153,11 @@ impl Decision {
     /// The path as matched, prefix and base included.
     pub fn path(&self) -> &[u8] {
         self.bytes(self.path)
+    }
+
+    /// Of ALLOW: the query to pass on, as received but without the parameters that carried a credential.
+    pub fn query(&self) -> &[u8] {
+        self.bytes(self.query)
     }
 
     /// The endpoint's name in the profile.

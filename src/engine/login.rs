@@ -199,7 +199,8 @@ impl Asked<'_> {
     /// A stale hash is made anew; that it cannot be written is no reason to refuse a right password.
     fn rehash(&self, user: &User, old: &str, password: &[u8]) {
         let directory = &self.engine.directory;
-        if !directory.may_rehash() {
+        // Who asks for an explanation changes nothing.
+        if self.steps.is_some() || !directory.may_rehash() {
             return;
         }
         let Ok(new) = self.engine.hasher.hash(password) else { return };
@@ -209,7 +210,8 @@ impl Asked<'_> {
     /// A one-time password opens once. Where it cannot be used up, it opens nothing.
     fn use_up(&self, user: Arc<User>) -> Result<Arc<User>, Reason> {
         let Some(once) = user.one_time.as_deref() else { return Err(Reason::WrongPassword) };
-        match self.engine.directory.spend_one_time(&user.id, once) {
+        let spent = if self.steps.is_some() { Ok(true) } else { self.engine.directory.spend_one_time(&user.id, once) };
+        match spent {
             Ok(true) => {
                 let mut changed = (*user).clone();
                 changed.one_time = None;

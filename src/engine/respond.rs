@@ -10,6 +10,7 @@ use crate::engine::decide::{Asked, Stop};
 use crate::engine::decision::{Decision, Outcome};
 use crate::engine::subject::Subject;
 use crate::expiry::Life;
+use crate::parse::{cookie, form};
 use crate::profile::{Action, Facts, Read, Rendered, SessionFacts, SessionRow, TenantFacts, Visit, Word};
 use crate::session::Reference;
 use crate::store::Answer;
@@ -25,6 +26,9 @@ pub(crate) struct Made<'m> {
 /// A tenant, and a token for it where the answer shows one.
 type TenantToken = (Arc<Tenant>, Option<String>);
 
+/// What answers say unless the profile says otherwise: they are for one person and tell nobody where he came from.
+const PRIVATE: [(&str, &str); 2] = [("Cache-Control", "no-store"), ("Referrer-Policy", "no-referrer")];
+
 /// Rows of a list of sessions that one answer shows at most.
 const MAX_ROWS: usize = 10_000;
 
@@ -36,6 +40,7 @@ impl Asked<'_> {
         }
         self.identify(visit, subject, out);
         self.inward(visit, subject, out)?;
+        self.spend(out);
         out.outcome = Outcome::Allow;
         let reason = if subject.by.is_some() { Reason::Proven } else { Reason::Open };
         self.close(EventKind::Allow, reason, subject, out);
@@ -124,7 +129,7 @@ impl Asked<'_> {
             reason,
             reference: if word == Word::Ok { "" } else { text(&reference) },
             offered_user: user.as_deref(),
-            user: subject.user.as_deref(),
+            user: subject.user.as_deref().filter(|_| !proof_is_refused(word, reason)),
             session: self.session_facts(subject, made),
             token: made.token.or(minted.as_deref()),
             tenant: subject.tenant.as_deref(),
@@ -196,6 +201,11 @@ impl Asked<'_> {
         for (name, value) in &rendered.headers {
             out.push_response(name.as_bytes(), value.as_bytes());
         }
+        for (name, value) in PRIVATE {
+            if !rendered.headers.iter().any(|(known, _)| known.eq_ignore_ascii_case(name)) {
+                out.push_response(name.as_bytes(), value.as_bytes());
+            }
+        }
         out.body = rendered.body;
     }
 
@@ -247,6 +257,35 @@ impl Asked<'_> {
         Ok(())
     }
 
+    /// Cookies and query parameters that carried a credential go no further; all others do. (Headers: the site's list.)
+    fn spend(&self, out: &mut Decision) {
+        let spent = self.site.profile.spent();
+        if !spent.cookies.is_empty() {
+            let ours = |name: &[u8]| {
+                spent.cookies.iter().any(|c| c.as_bytes() == name)
+                    || self.site.companion.as_ref().is_some_and(|c| c.as_bytes() == name)
+            };
+            let mut rest = out.write(&[]);
+            for (_, text) in cookie::pieces(self.request.headers).filter(|(name, _)| !ours(name)) {
+                let between: &[u8] = if rest.is_empty() { b"" } else { b"; " };
+                rest = out.extend(rest, &[between, text]);
+            }
+            if !rest.is_empty() {
+                out.push_inward(b"Cookie", rest);
+            }
+        }
+        let ours = |piece: &[u8]| {
+            let name = form::pairs(piece).next().map(|(name, _)| name).unwrap_or_default();
+            spent.query.iter().any(|q| q.as_bytes().eq_ignore_ascii_case(&name))
+        };
+        let mut query = out.write(&[]);
+        for piece in self.request.query.split(|b| *b == b'&').filter(|piece| !ours(piece)) {
+            let between: &[u8] = if query.is_empty() { b"" } else { b"&" };
+            query = out.extend(query, &[between, piece]);
+        }
+        out.query = query;
+    }
+
     /// Whether the proof that won is one that starts a session.
     fn keeps(&self, visit: &Visit<'_>, subject: &Subject) -> bool {
         visit.endpoint().proofs().any(|p| Some(p.kind()) == subject.by && p.keep())
@@ -278,7 +317,7 @@ impl Asked<'_> {
     /// The same cookies, told to go.
     pub fn clear_cookies(&self, visit: &Visit<'_>, out: &mut Decision) {
         let Some(form) = self.site.profile.session().and_then(|s| s.cookie.as_ref()) else { return };
-        let offered = crate::parse::cookie::all(self.request.headers, form.name().as_bytes()).next().is_some();
+        let offered = cookie::all(self.request.headers, form.name().as_bytes()).next().is_some();
         if !offered {
             self.note(|| format!("no cookie to clear at `{}`", visit.endpoint().name()));
             return;
@@ -378,6 +417,11 @@ fn word_of(reason: Reason) -> Word {
         reason if reason.is_unavailable() => Word::Busy,
         _ => Word::Refused,
     }
+}
+
+/// Whether the refusal is of the proof itself: then its answer knows nobody, even where a name was known on the way.
+fn proof_is_refused(word: Word, reason: Reason) -> bool {
+    matches!(word, Word::Expired | Word::Refused | Word::Locked) && reason != Reason::NoSessionId
 }
 
 /// The status of a refusal that no template words.

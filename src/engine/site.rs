@@ -8,7 +8,7 @@ use crate::engine::decide::{Asked, Marks};
 use crate::engine::prove::companion_digest;
 use crate::engine::{Decision, Engine};
 use crate::parse::{Request, header};
-use crate::profile::{Profile, ProofKind, TenantSpelling};
+use crate::profile::{Profile, ProofKind};
 use crate::session::id as session_id;
 use crate::session::id::AlphabetSet;
 use crate::session::{NewSession, Record};
@@ -120,9 +120,10 @@ impl Site {
         Ok(())
     }
 
-    /// Canonical names of headers that go no further than this site: identity, extra values, and spent proof. To be
-    /// removed from a request that is let through, before `set_inward` is written; the session cookie is part of
-    /// `set_inward` when others came with it.
+    /// Canonical names of headers that go no further than this site: identity, extra values, and spent proof.
+    ///
+    /// To be removed from a request that is let through, before `set_inward` is written. `cookie` is among them where
+    /// the profile's proof sits in a cookie: the client's other cookies come back in `set_inward`.
     pub fn strip_list(&self) -> &[String] {
         &self.strip
     }
@@ -160,10 +161,7 @@ impl Site {
     }
 
     pub(crate) fn tenant_form(&self) -> TenantForm {
-        match self.profile.tenant().map(|t| t.spelling) {
-            Some(TenantSpelling::Guid) => TenantForm::Guid,
-            Some(TenantSpelling::Name) | None => TenantForm::Name,
-        }
+        self.profile.tenant().map_or(TenantForm::Name, |t| t.form)
     }
 
     /// The record of a new session of `user`.
@@ -193,7 +191,9 @@ fn strip(engine: &Engine, profile: &Profile) -> Vec<String> {
     let extra = profile.extra_names().into_iter().map(|name| header::canonical(format!("x-extra-{name}").as_bytes()));
     let headers = spent.headers.iter().map(|name| header::canonical(name.as_bytes()));
     let authorization = spent.authorization.then(|| "authorization".to_owned());
-    let mut all: Vec<String> = engine.strip.iter().cloned().chain(extra).chain(headers).chain(authorization).collect();
+    let cookie = (!spent.cookies.is_empty()).then(|| "cookie".to_owned());
+    let own = engine.strip.iter().cloned();
+    let mut all: Vec<String> = own.chain(extra).chain(headers).chain(authorization).chain(cookie).collect();
     all.sort();
     all.dedup();
     all

@@ -97,8 +97,9 @@ pub unsafe extern "C" fn janua_engine_check_workers(
 /// decides, after its last fork; calling it again does nothing. Until then every other call on the
 /// engine and its sites answers JANUA_E_FORK.
 ///
-/// *Returns*: JANUA_OK; JANUA_E_UNAVAILABLE when the store cannot be opened; JANUA_E_RANDOM;
-/// JANUA_E_NULL. *Blocks*: opens the store. *Since*: 0.1.0.
+/// *Returns*: JANUA_OK; JANUA_E_UNAVAILABLE when the store cannot be opened; JANUA_E_FORK when the
+/// memory store holds sessions of the process that this one was forked from: copies that no log-out
+/// would reach; JANUA_E_RANDOM; JANUA_E_NULL. *Blocks*: opens the store. *Since*: 0.1.0.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn janua_engine_attach(engine: *const janua_engine, err: *mut janua_error) -> janua_status {
     guard::engine_call(err, || {

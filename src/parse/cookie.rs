@@ -19,6 +19,17 @@ pub fn all<'r>(headers: &'r [Header<'r>], name: &[u8]) -> impl Iterator<Item = &
     lines(headers).flat_map(|line| line.split(|&byte| byte == b';')).filter_map(move |cookie| value_of(cookie, name))
 }
 
+/// Name and whole text of every piece of the `Cookie` lines, in order, for passing some of them on. More generous with
+/// names than [`all`]: blanks before the `=` come off, so that a piece which somebody could take for ours is known.
+pub fn pieces<'r>(headers: &'r [Header<'r>]) -> impl Iterator<Item = (&'r [u8], &'r [u8])> {
+    lines(headers).flat_map(|line| line.split(|&byte| byte == b';')).map(trim).filter(|text| !text.is_empty()).map(
+        |text| {
+            let name = text.split(|&byte| byte == b'=').next().unwrap_or_default();
+            (trim(name), text)
+        },
+    )
+}
+
 /// Whether the `Cookie` lines are together longer than is looked at. Reads lengths only.
 pub fn too_large(headers: &[Header<'_>]) -> bool {
     lines(headers).fold(0, |sum: usize, line| sum.saturating_add(line.len())) > MAX_VALUE
@@ -63,6 +74,18 @@ mod tests {
             ["a", "c"],
             "a blank before `=` belongs to the name"
         );
+    }
+
+    #[test]
+    fn pieces_are_handed_on_whole_and_named_generously() {
+        let headers = [
+            Header { name: b"Cookie", value: b"sid=a; ; x = \"y;\tsid =b" },
+            Header { name: b"COOKIE", value: b"flag;sid" },
+        ];
+        let found: Vec<(&[u8], &[u8])> = pieces(&headers).collect();
+        let expected: [(&[u8], &[u8]); 5] =
+            [(b"sid", b"sid=a"), (b"x", b"x = \"y"), (b"sid", b"sid =b"), (b"flag", b"flag"), (b"sid", b"sid")];
+        assert_eq!(found, expected);
     }
 
     #[test]

@@ -5,6 +5,7 @@ use super::near;
 use super::place::Place;
 use super::schema::{Fields, LENIENT};
 use crate::base::Result;
+use crate::directory::TenantForm;
 use std::time::Duration;
 
 /// The least strength of a session id, in bits (ASVS 7.2.3).
@@ -36,19 +37,10 @@ pub struct TokenForm {
     pub decoy: bool,
 }
 
-/// How a tenant is spelled.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum TenantSpelling {
-    /// A name, case ignored.
-    Name,
-    /// A GUID with or without braces, case ignored; else a name.
-    Guid,
-}
-
 /// Tenants of a profile.
 #[derive(Clone, Debug)]
 pub struct TenantPlan {
-    pub spelling: TenantSpelling,
+    pub form: TenantForm,
     /// Where an ordinary request names one.
     pub at: Box<[Place]>,
 }
@@ -119,13 +111,13 @@ pub(super) fn token(fields: &Fields<'_>) -> Result<TokenForm> {
 
 pub(super) fn tenant(fields: &Fields<'_>) -> Result<TenantPlan> {
     fields.required("form")?;
-    let words = [("name", TenantSpelling::Name), ("guid", TenantSpelling::Guid)];
-    let spelling = fields.one_of("form", &words, TenantSpelling::Name)?;
+    let words = [("name", TenantForm::Name), ("guid", TenantForm::Guid)];
+    let form = fields.one_of("form", &words, TenantForm::Name)?;
     let at = fields.places("at")?;
     if at.iter().any(Place::in_body) {
         return Err(fields.error("at", "an ordinary request names its tenant in a header, a cookie or the query"));
     }
-    Ok(TenantPlan { spelling, at })
+    Ok(TenantPlan { form, at })
 }
 
 /// A life such as `30m`, in whole seconds.

@@ -21,7 +21,10 @@
 //! the offers of an endpoint, `bad` and `keep` of a proof, folding a user's case, and everything about time.
 
 mod answer;
+mod body;
 mod builtin;
+#[cfg(test)]
+mod cases;
 mod check;
 mod compile;
 mod cookie;
@@ -35,9 +38,13 @@ mod look;
 mod near;
 mod outline;
 mod overrides;
+#[cfg(test)]
+mod page;
 mod pattern;
 mod place;
 mod proof;
+#[cfg(test)]
+mod refusals;
 mod render;
 mod room;
 mod route;
@@ -52,7 +59,7 @@ pub use builtin::{BUILTINS, builtin};
 pub use cookie::CookieForm;
 pub use endpoint::{Action, Endpoint, Need, Occupied, Read, Several};
 pub use facts::{Facts, SessionFacts, SessionRow, TenantFacts};
-pub use forms::{Lenient, SessionForm, TenantPlan, TenantSpelling, TokenForm};
+pub use forms::{Lenient, SessionForm, TenantPlan, TokenForm};
 pub use place::PLACE_KINDS;
 pub use proof::{Proof, ProofKind};
 pub use room::Room;

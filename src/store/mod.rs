@@ -113,8 +113,8 @@ pub struct Listed {
     /// As [`Record::user`].
     pub user: Option<Arc<User>>,
     pub tenant: Option<Arc<Tenant>>,
-    /// Where the profile keeps it: the path of the last due touch, at most
-    /// [`MAX_PATH`](crate::session::record::MAX_PATH) bytes.
+    /// Where the profile keeps it: the path of the last due touch, at most [`MAX_PATH`](crate::session::MAX_PATH)
+    /// bytes as received.
     pub last_path: Option<String>,
 }
 

@@ -67,6 +67,7 @@ pub struct Reply {
     pub session_ref: String,
     pub path: String,
     pub method: String,
+    pub query: String,
 }
 
 impl Reply {
@@ -362,5 +363,6 @@ pub fn reply(decision: &Decision) -> Reply {
         session_ref: text(decision.session_ref()),
         path: text(decision.path()),
         method: text(decision.method()),
+        query: text(decision.query()),
     }
 }

@@ -9,6 +9,7 @@
 //! [`Store::revoke`] returns; the site's floor is one number that every check reads. Floors of principals, keys and
 //! chosen ids are for what is not stored: logins under way, tokens, remembered pairs.
 
+mod floors;
 mod log;
 mod people;
 mod rows;
@@ -18,28 +19,29 @@ mod wheel;
 mod tests;
 
 use super::{Answer, Inserted, Listed, MAX_CAP, NotStored, Revocation, Store, Unavailable};
-use crate::base::{Error, Now, Reason, random};
+use crate::base::{Error, Now, Reason, Status, random};
 use crate::crypto::digest::Digest;
+use crate::crypto::guard::ForkGuard;
 use crate::crypto::keyring::KeyId;
 use crate::expiry::{self, Life};
-use crate::session::record::Dead;
+use crate::session::Dead;
 use crate::session::{Record, Reference, Touch};
 use hashbrown::HashTable;
-use log::{Floor, Log};
+use log::Log;
 use parking_lot::{Mutex, RwLock};
 use people::{Hash, People};
 use rows::{Due, Met, Rows};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, AtomicUsize, Ordering};
 use wheel::Wheel;
 
-/// What becomes of tokens and pairs that were issued before this store was made. It cannot know which of them were
-/// revoked.
+/// What becomes of tokens that were issued before this store was made, or by other processes of the same keyring. It
+/// cannot know which of them were revoked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Older {
     /// Refused: a revocation outlives a restart, a token does not.
     Refused,
-    /// Accepted: a token outlives a restart, a revocation does not.
+    /// Accepted: a token outlives a restart and is good in every process, a revocation reaches this process only.
     Accepted,
 }
 
@@ -68,6 +70,12 @@ pub struct Sizes {
 
 /// See the module's page. Any thread; waits for other threads only, and for those not long.
 pub struct Memory {
+    /// The process that made this store.
+    maker: ForkGuard,
+    /// Whether it ever held a session or a revocation.
+    used: AtomicBool,
+    /// Tokens of other processes count: [`Older::Accepted`].
+    strangers: bool,
     site: Site,
     seq: AtomicU64,
     /// The newest floor of a principal, key or chosen id: what is not below it needs no look at them.
@@ -94,6 +102,9 @@ impl Memory {
             Older::Accepted => 0,
         };
         Ok(Memory {
+            maker: ForkGuard::new(),
+            used: AtomicBool::new(false),
+            strangers: settings.older == Older::Accepted,
             site: Site(AtomicU64::new(floor)),
             seq: AtomicU64::new(seq),
             newest_floor: AtomicU64::new(0),
@@ -121,19 +132,6 @@ impl Memory {
             return Err(record.kill(Dead::Revoked));
         }
         record.judge(now)
-    }
-
-    /// The next number of the log. Called under the log's lock, published by the caller.
-    fn next_seq(&self, now: Now) -> u64 {
-        self.seq.load(Ordering::SeqCst).saturating_add(1).max(micros(now))
-    }
-
-    /// A number for a revocation that leaves no floor.
-    fn number(&self, now: Now) -> u64 {
-        let _log = self.log.lock();
-        let seq = self.next_seq(now);
-        self.seq.store(seq, Ordering::SeqCst);
-        seq
     }
 
     /// Whether a login that read `record.seq` may still be stored under `key`. Under the principal's lock.
@@ -216,88 +214,6 @@ impl Memory {
         }
     }
 
-    /// Sets a floor under the log's lock. The number is published last: who reads it finds the floor in place.
-    fn raise(&self, what: Revocation<'_>, now: Now) -> u64 {
-        let mut log = self.log.lock();
-        let seq = self.next_seq(now);
-        let new = match what {
-            Revocation::Principal(name) => {
-                self.revoke_principal(name, seq, now).then(|| Floor::Principal(Arc::from(name)))
-            }
-            Revocation::Key(id) => self.raise_key(id, seq).then_some(Floor::Key(id)),
-            Revocation::Chosen(chosen) => self.rows.raise(&chosen, seq).then_some(Floor::Chosen(chosen)),
-            Revocation::All => {
-                self.site.0.store(seq, Ordering::SeqCst);
-                None
-            }
-            Revocation::Session(_) => None,
-        };
-        if let Some(floor) = new {
-            log.push(floor, seq, now);
-        }
-        self.newest_floor.store(seq, Ordering::SeqCst);
-        self.seq.store(seq, Ordering::SeqCst);
-        seq
-    }
-
-    /// Floor and sessions under one hold of the principal's lock: an insertion comes before and is buried, or comes
-    /// after and is refused. Whether the floor is new.
-    fn revoke_principal(&self, name: &str, seq: u64, now: Now) -> bool {
-        let hash = self.people.hash(name);
-        let mut person = self.people.shard(hash).write();
-        let new = person.raise(hash, name, seq);
-        let theirs: Vec<_> = person.of(hash, name).cloned().collect();
-        for record in theirs {
-            self.bury(&mut person, hash, &record, Dead::Revoked, now);
-        }
-        new
-    }
-
-    fn raise_key(&self, id: KeyId, seq: u64) -> bool {
-        let mut keys = self.keys.write();
-        if let Some((_, floor)) = keys.iter_mut().find(|(key, _)| *key == id) {
-            *floor = seq;
-            return false;
-        }
-        keys.push((id, seq));
-        true
-    }
-
-    fn key_floor(&self, id: &KeyId) -> u64 {
-        self.keys.read().iter().find(|(key, _)| key == id).map_or(0, |(_, floor)| *floor)
-    }
-
-    /// Lets one floor go that nothing alive can be below of. One that was raised since it entered the log enters it
-    /// again, so that each floor stands there once.
-    fn forget_floor(&self, now: Now) -> bool {
-        let mut log = self.log.lock();
-        let Some((floor, seq)) = log.outlived(now) else {
-            return false;
-        };
-        let raised = match &floor {
-            Floor::Principal(name) => {
-                let hash = self.people.hash(name);
-                self.people.shard(hash).write().forget(hash, name, seq)
-            }
-            Floor::Key(id) => self.forget_key(id, seq),
-            Floor::Chosen(chosen) => self.rows.forget(chosen, seq),
-        };
-        if let Some(newer) = raised {
-            log.push(floor, newer, now);
-        }
-        true
-    }
-
-    fn forget_key(&self, id: &KeyId, seq: u64) -> Option<u64> {
-        let mut keys = self.keys.write();
-        let place = keys.iter().position(|(key, _)| key == id)?;
-        let newer = keys.get(place).map(|(_, floor)| *floor).filter(|floor| *floor != seq);
-        if newer.is_none() {
-            keys.swap_remove(place);
-        }
-        newer
-    }
-
     /// Follows one entry of the wheel: buries what is over, puts the rest back for its next time.
     fn visit(&self, prefix: u64, now: Now) {
         let wait = match self.rows.due(prefix, now) {
@@ -328,8 +244,17 @@ impl Store for Memory {
         false
     }
 
+    /// Errors: `Fork` in a child that was forked after the first session or revocation: it holds copies that no log-out
+    /// of its parent reaches.
     fn attach(&self) -> Result<(), Error> {
-        Ok(())
+        if self.maker.same_process() || !self.used.load(Ordering::SeqCst) {
+            return Ok(());
+        }
+        Err(Error::new(
+            Status::Fork,
+            "the memory store already holds sessions of the process that this one was forked from: build the engine \
+             before the fork and use it after, or build one in each process",
+        ))
     }
 
     fn reads_may_wait(&self, _now: Now) -> bool {
@@ -345,6 +270,7 @@ impl Store for Memory {
     }
 
     fn insert(&self, key: Digest, record: Record, cap: usize, now: Now) -> Result<Inserted, NotStored> {
+        self.used.store(true, Ordering::SeqCst);
         let hash = self.people.hash(&record.principal);
         let mut person = self.people.shard(hash).write();
         self.admit(&person, hash, &key, &record)?;
@@ -352,6 +278,7 @@ impl Store for Memory {
     }
 
     fn replace(&self, old: &Digest, key: Digest, record: Record, cap: usize, now: Now) -> Result<Inserted, NotStored> {
+        self.used.store(true, Ordering::SeqCst);
         let hash = self.people.hash(&record.principal);
         let gone = self.find(old).map(|old| (self.people.hash(&old.principal), old));
         let elsewhere = gone.as_ref().map(|(hash, _)| *hash).filter(|other| other.shard() != hash.shard());
@@ -389,10 +316,10 @@ impl Store for Memory {
     }
 
     fn touch(&self, record: &Record, path: Option<&[u8]>, now: Now) -> Result<Touch, Unavailable> {
-        Ok(match self.judge(record, now) {
-            Ok(()) => record.touch(path, now),
-            Err(_) => Touch::Gone,
-        })
+        if record.seq < self.site.0.load(Ordering::SeqCst) {
+            record.kill(Dead::Revoked);
+        }
+        Ok(record.touch(path, now))
     }
 
     fn note_companion(&self, record: &Record) -> Result<(), Unavailable> {
@@ -401,6 +328,7 @@ impl Store for Memory {
     }
 
     fn revoke(&self, what: Revocation<'_>, now: Now) -> Result<u64, Unavailable> {
+        self.used.store(true, Ordering::SeqCst);
         let Revocation::Session(key) = what else {
             return Ok(self.raise(what, now));
         };
@@ -417,7 +345,8 @@ impl Store for Memory {
         chosen: Option<&Digest>,
         seq: u64,
     ) -> Result<bool, Unavailable> {
-        if seq > self.seq.load(Ordering::SeqCst) || seq < self.site.0.load(Ordering::SeqCst) {
+        let unknown = !self.strangers && seq > self.seq.load(Ordering::SeqCst);
+        if unknown || seq < self.site.0.load(Ordering::SeqCst) {
             return Ok(true);
         }
         if seq >= self.newest_floor.load(Ordering::SeqCst) {

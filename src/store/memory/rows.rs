@@ -9,7 +9,7 @@
 use super::shrink;
 use crate::base::Now;
 use crate::crypto::digest::Digest;
-use crate::session::record::Dead;
+use crate::session::Dead;
 use crate::session::{Record, Reference};
 use hashbrown::HashTable;
 use parking_lot::RwLock;

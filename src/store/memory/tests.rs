@@ -140,6 +140,13 @@ fn what_was_issued_before_a_restart_is_refused_unless_asked_for() {
         assert!(!memory.token_revoked("Aladdin", &[1; 8], None, memory.seq().unwrap()).unwrap());
         memory.token_revoked("Aladdin", &[1; 8], None, before).unwrap()
     };
+    let stranger = |older| {
+        let memory = Memory::new(Settings { older, ..settings() }, clock.now()).unwrap();
+        let seq = memory.seq().unwrap();
+        memory.token_revoked("Aladdin", &[1; 8], None, seq + 5_000_000).unwrap()
+    };
+    assert!(stranger(Older::Refused), "a number of a log that this store does not know");
+    assert!(!stranger(Older::Accepted), "made by a process that started later");
     assert!(revoked(Older::Refused));
     assert!(!revoked(Older::Accepted));
 }
