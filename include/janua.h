@@ -520,12 +520,21 @@ typedef struct {
      */
     janua_str method;
     janua_str path;
+    /**
+     * Of JANUA_ALLOW: the query to pass on: as received, without the parameters that carried a
+     * credential.
+     */
+    janua_str query;
     /** The name of the profile's endpoint, for logs. */
     janua_str endpoint;
     /**
-     * Headers to set on the request that goes inward, after all names of janua_strip_list were
-     * removed from it.
+     * Of JANUA_ALLOW: headers to remove from the request, by name in the form of janua_strip_list.
+     * All of that list, and the headers that carried credentials: what was proven here is of no use
+     * further in. Cookies of others come back in set_inward.
      */
+    const janua_str *strip;
+    size_t strip_len;
+    /** Of JANUA_ALLOW: headers to set on the request, after those were removed. */
     const janua_header *set_inward;
     size_t set_inward_len;
     /** Headers to add to the answer, whoever makes it; cookies first. A name may repeat. */
@@ -903,6 +912,8 @@ typedef struct {
     janua_str endpoint;
     /** The method as matched. */
     janua_str method;
+    /** Of a refusal: the eight digits that the client may have been shown to quote; or empty. */
+    janua_str reference;
 } janua_event;
 
 /** Where events go. `event` must be there, `destroy` may be NULL. */

@@ -53,7 +53,7 @@ pub unsafe extern "C" fn janua_token_issue(
         if expires < 0 {
             return Err(Fault::invalid("expires is Unix seconds, or 0"));
         }
-        let token = handle.site.token_issue(purpose, principal, tenant, session_id, expires)?;
+        let token = handle.site().token_issue(purpose, principal, tenant, session_id, expires)?;
         len.put(token.len());
         buf.fill([token.as_bytes()])?;
         Ok(())
@@ -90,7 +90,7 @@ pub unsafe extern "C" fn janua_token_check(
         known_flags(flags, JANUA_FAST)?;
         let mut owner = handle.shared.take();
         let checked =
-            guard::fast(flags & JANUA_FAST != 0, || Ok(handle.site.token_check(purpose, token, &mut owner.held)?));
+            guard::fast(flags & JANUA_FAST != 0, || Ok(handle.site().token_check(purpose, token, &mut owner.held)?));
         let result = checked.and_then(|()| write_proof(&owner.held, &buf, &out));
         owner.put_back();
         result
@@ -115,6 +115,6 @@ pub unsafe extern "C" fn janua_token_revoke(
         // SAFETY: rules 2, 3 and 4 of the header.
         let (handle, purpose, token) =
             unsafe { (raw::shared(site)?, raw::text(purpose, "purpose")?, raw::bytes(token, "token")?) };
-        Ok(handle.site.token_revoke(purpose, token)?)
+        Ok(handle.site().token_revoke(purpose, token)?)
     })
 }
