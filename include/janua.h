@@ -792,10 +792,10 @@ janua_status janua_token_check(const janua_site *site,
  * Revokes a token, and every other one of the same principal with the same session id. In force when
  * the call returns.
  *
- * *Returns*: JANUA_OK; JANUA_E_REFUSED for a token that carries no session id (end it with
- * janua_revoke_principal) or is none of ours; JANUA_E_MALFORMED for what is no token;
- * JANUA_E_UNAVAILABLE when the store did not answer: then the token may still be good; JANUA_E_FORK;
- * JANUA_E_NULL. *Blocks*: writes the store. *Since*: 0.1.0.
+ * *Returns*: JANUA_OK; JANUA_E_REFUSED for what is no good token of this purpose, and for a token that
+ * carries no session id (end it with janua_revoke_principal); JANUA_E_UNAVAILABLE when the store did
+ * not answer: then the token may still be good; JANUA_E_FORK; JANUA_E_NULL. *Blocks*: writes the
+ * store. *Since*: 0.1.0.
  */
 janua_status janua_token_revoke(const janua_site *site,
                                 janua_str purpose,
