@@ -12,7 +12,7 @@ use crate::engine::prove::chosen_digest;
 use crate::engine::respond::Made;
 use crate::engine::subject::{LiveSession, Subject};
 use crate::parse::instant;
-use crate::profile::{Occupied, Offer, ProofKind, Read, Visit, Word};
+use crate::profile::{Need, Occupied, Offer, ProofKind, Read, Visit, Word};
 use crate::session::id as session_id;
 use crate::store::Revocation;
 use crate::token::{Claims, tenant_tag};
@@ -23,7 +23,10 @@ impl Asked<'_> {
     pub fn login(&self, visit: &Visit<'_>, subject: &mut Subject, out: &mut Decision) -> Result<(), Stop> {
         self.same_site()?;
         self.needs_tls()?;
-        let pair = visit.pair()?.ok_or(Reason::Incomplete)?;
+        let pair = visit.pair()?;
+        if pair.is_none() && visit.endpoint().reads(Read::User) {
+            return Err(Reason::Incomplete.into());
+        }
         if self.fast {
             return Err(Stop::Wait(WaitClass::Hash));
         }
@@ -32,10 +35,18 @@ impl Asked<'_> {
             Err(stop @ Stop::Refuse(reason)) if reason.is_unavailable() => return Err(stop),
             _ => {}
         }
-        let name = self.canonical(&pair.user, pair.domain.as_deref());
-        let verified = self.verify(&name, &pair.password)?;
-        (subject.user, subject.seq) = (Some(verified.user), verified.seq);
-        subject.by = Some(ProofKind::Password);
+        match pair {
+            Some(pair) => {
+                let name = self.canonical(&pair.user, pair.domain.as_deref());
+                let verified = self.verify(&name, &pair.password)?;
+                (subject.user, subject.seq) = (Some(verified.user), verified.seq);
+                subject.by = Some(ProofKind::Password);
+            }
+            None => {
+                self.prove(visit, subject)?;
+                crate::engine::policy::judge(&Need::User, subject)?;
+            }
+        }
         if let Some(text) = visit.read(Read::Tenant)?
             && !text.is_empty()
             && self.site.profile.tenant().is_some()

@@ -293,7 +293,7 @@ impl Default for ThrottleSection {
     }
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, Clone)]
 #[serde(deny_unknown_fields, default)]
 pub(crate) struct HeadersSection {
     pub user: String,
