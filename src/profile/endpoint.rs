@@ -8,7 +8,7 @@ use super::pattern::Pattern;
 use super::place::{Place, Where};
 use super::proof::Proof;
 use super::render::{Templates, Text};
-use super::schema::{Fields, READ};
+use super::schema::{Fields, Named, READ};
 use crate::base::Result;
 use std::sync::Arc;
 
@@ -86,8 +86,6 @@ impl Read {
         READ[self as usize]
     }
 }
-
-pub(super) type Named = Box<[(Box<str>, Box<[Place]>)]>;
 
 /// One `[[endpoint]]`. Immutable.
 #[derive(Clone, Debug)]

@@ -116,6 +116,9 @@ impl<'v, 'r: 'v> Look<'v, 'r> {
         Ok(match at {
             Where::Header(name) => header::one(self.request.headers, name.as_bytes())?.map(borrowed),
             Where::Cookie(name) => {
+                if cookie::too_large(self.request.headers) {
+                    return Err(Reason::TooLarge);
+                }
                 let mut all = cookie::all(self.request.headers, name.as_bytes());
                 let first = all.next();
                 if all.next().is_some() {

@@ -21,6 +21,7 @@
 //! the offers of an endpoint, `bad` and `keep` of a proof, folding a user's case, and everything about time.
 
 mod answer;
+mod body;
 mod builtin;
 #[cfg(test)]
 mod cases;
@@ -37,9 +38,13 @@ mod look;
 mod near;
 mod outline;
 mod overrides;
+#[cfg(test)]
+mod page;
 mod pattern;
 mod place;
 mod proof;
+#[cfg(test)]
+mod refusals;
 mod render;
 mod room;
 mod route;

@@ -4,7 +4,6 @@
 //! here and nowhere else. `raw_path` is not looked at: whether path and raw path agree is the engine's question.
 
 use super::endpoint::{Action, Endpoint};
-use super::kind::{Kind, declared, read_kinds};
 use super::look::{Bodies, Look};
 use super::pattern::{Caught, Pattern, same};
 use super::place::{AuthScheme, Place, Where};
@@ -13,7 +12,7 @@ use super::visit::Visit;
 use super::{Profile, overrides};
 use crate::base::Reason;
 use crate::parse::authorization::{self, Scheme};
-use crate::parse::{Body, Request, header, json, xml};
+use crate::parse::{Body, Request, header};
 
 /// The longest body that is asked for, in bytes.
 pub const MAX_BODY: usize = 1 << 20;
@@ -35,7 +34,7 @@ pub enum Routed<'r> {
 }
 
 /// What a `when` says with what is known so far.
-enum Verdict {
+pub(super) enum Verdict {
     Yes,
     No,
     /// The body decides.
@@ -43,9 +42,9 @@ enum Verdict {
 }
 
 /// A request on its way, before an endpoint is chosen.
-struct Way<'r> {
-    profile: &'r Profile,
-    request: &'r Request<'r>,
+pub(super) struct Way<'r> {
+    pub profile: &'r Profile,
+    pub request: &'r Request<'r>,
     method: &'r [u8],
     path: &'r [u8],
     full_path: &'r [u8],
@@ -137,11 +136,11 @@ fn rest(full: &[u8], start: usize) -> &[u8] {
     }
 }
 
-type Matched<'r> = (&'r Endpoint, &'r Pattern, Caught);
+pub(super) type Matched<'r> = (&'r Endpoint, &'r Pattern, Caught);
 
 impl<'r> Way<'r> {
     /// The endpoints whose method and path match, in order.
-    fn matching(&self) -> impl Iterator<Item = Matched<'r>> + use<'_, 'r> {
+    pub(super) fn matching(&self) -> impl Iterator<Item = Matched<'r>> + use<'_, 'r> {
         let fold = self.profile.lenient().path_case;
         self.profile.endpoints.iter().filter_map(move |endpoint| {
             let exact = endpoint.is_open();
@@ -156,7 +155,13 @@ impl<'r> Way<'r> {
         self.matching().filter(|(endpoint, _, _)| fits(endpoint)).last()
     }
 
-    fn visit(&self, endpoint: &'r Endpoint, pattern: &'r Pattern, caught: Caught, bodies: Bodies<'r>) -> Visit<'r> {
+    pub(super) fn visit(
+        &self,
+        endpoint: &'r Endpoint,
+        pattern: &'r Pattern,
+        caught: Caught,
+        bodies: Bodies<'r>,
+    ) -> Visit<'r> {
         Visit {
             profile: self.profile,
             request: self.request,
@@ -171,7 +176,7 @@ impl<'r> Way<'r> {
         }
     }
 
-    fn look<'v>(&'v self, matched: &Matched<'r>, bodies: &'v Bodies<'r>) -> Look<'v, 'r> {
+    pub(super) fn look<'v>(&'v self, matched: &Matched<'r>, bodies: &'v Bodies<'r>) -> Look<'v, 'r> {
         let (endpoint, pattern, caught) = matched;
         Look {
             request: self.request,
@@ -188,19 +193,18 @@ impl<'r> Way<'r> {
         let mut bodies = Bodies::default();
         let mut room = Some(room);
         // The document first: where it sits in the query, JSON places are known without a body.
-        if let Err(reason) = self.read_document(&mut bodies, &mut room) {
+        if !self.profile.document.is_empty()
+            && let Err(reason) = self.read_document(&mut bodies, &mut room)
+        {
             return self.refuse(bodies, reason, |endpoint| !endpoint.document.is_empty());
         }
-        let empty = header::one(self.request.headers, b"content-length").ok().flatten() == Some(b"0");
-        let body = match self.request.body {
-            Body::NotRead if empty => Body::Given(b""),
-            body => body,
-        };
         let (hint, reason) = match self.choose(bodies, room.is_some()) {
             Choice::Routed(routed) => return routed,
             Choice::Body(back, hint) => {
                 bodies = back;
-                match body {
+                let empty = || header::one(self.request.headers, b"content-length") == Ok(Some(b"0"));
+                match self.request.body {
+                    Body::NotRead if empty() => return self.with_body(b"", bodies, room),
                     Body::Given(bytes) => return self.with_body(bytes, bodies, room),
                     Body::NotRead => return Routed::NeedBody { limit: MAX_BODY, endpoint: hint.0.name() },
                     Body::TooLarge => (hint, Reason::TooLarge),
@@ -217,7 +221,7 @@ impl<'r> Way<'r> {
         self.choose_known(bodies, open, open)
     }
 
-    fn choose_known(&self, bodies: Bodies<'r>, open: bool, document_open: bool) -> Choice<'r> {
+    pub(super) fn choose_known(&self, bodies: Bodies<'r>, open: bool, document_open: bool) -> Choice<'r> {
         for matched in self.matching() {
             let (endpoint, pattern, caught) = matched;
             let waits = |place: &Place| open && place_waits(place, endpoint, document_open);
@@ -242,7 +246,7 @@ impl<'r> Way<'r> {
         Choice::Routed(Routed::Nothing)
     }
 
-    fn verdict(
+    pub(super) fn verdict(
         &self,
         matched: &Matched<'r>,
         bodies: &Bodies<'r>,
@@ -304,117 +308,10 @@ impl<'r> Way<'r> {
             None => Routed::Nothing,
         }
     }
-
-    /// Reads the JSON document that sits elsewhere, if an endpoint here has one and it is there.
-    fn read_document(&self, bodies: &mut Bodies<'r>, room: &mut Option<&'r mut Vec<u8>>) -> Result<(), Reason> {
-        let Some(matched) = self.matching().find(|(endpoint, _, _)| !endpoint.document.is_empty()) else {
-            return Ok(());
-        };
-        let places: &[Place] = &matched.0.document;
-        let found = self.look(&matched, bodies).first(places, true)?;
-        let Some(bytes) = found.map(super::look::Found::bytes).transpose()? else { return Ok(()) };
-        let Some(room) = room.take() else { return Ok(()) };
-        room.extend_from_slice(&bytes);
-        let room: &'r [u8] = room;
-        bodies.elsewhere = Some(json::Document::parse(room, self.profile.lenient().json_case)?);
-        Ok(())
-    }
-
-    /// Decides with the body in hand.
-    fn with_body(&self, bytes: &'r [u8], mut bodies: Bodies<'r>, mut room: Option<&'r mut Vec<u8>>) -> Routed<'r> {
-        if header::listed(self.request.headers, b"content-encoding").any(|coding| !header::same(coding, b"identity")) {
-            return self.refuse_body(bodies, Reason::BodyEncoding, None);
-        }
-        bodies.whole = Some(bytes);
-        let kind = match self.kind(bytes) {
-            Ok(kind) => kind,
-            Err(reason) => return self.refuse_body(bodies, reason, None),
-        };
-        if let (Some(kind), false) = (kind, bytes.is_empty())
-            && let Err(reason) = self.parse(kind, bytes, &mut bodies, &mut room)
-        {
-            return self.refuse_body(bodies, reason, Some(kind));
-        }
-        match self.choose_known(bodies, false, false) {
-            Choice::Routed(routed) => routed,
-            Choice::Body(..) => Routed::Nothing,
-        }
-    }
-
-    fn parse(
-        &self,
-        kind: Kind,
-        bytes: &'r [u8],
-        bodies: &mut Bodies<'r>,
-        room: &mut Option<&'r mut Vec<u8>>,
-    ) -> Result<(), Reason> {
-        match kind {
-            Kind::Json => bodies.json = Some(json::Document::parse(bytes, self.profile.lenient().json_case)?),
-            Kind::Xml => {
-                let document = xml::Document::parse(bytes)?;
-                // Two operations in one SOAP body: whoever reads the other one is fooled.
-                document.at(&["Envelope", "Body", "*"])?;
-                bodies.xml = Some(document);
-            }
-            Kind::Form => {
-                std::str::from_utf8(bytes).map_err(|_| Reason::Unreadable)?;
-                bodies.form = Some(bytes);
-                if bodies.elsewhere.is_none() {
-                    self.read_document(bodies, room)?;
-                }
-            }
-        }
-        Ok(())
-    }
-
-    /// A body that cannot be used: told by the endpoint that was decided without it, else by the most general one that
-    /// reads its kind.
-    fn refuse_body(&self, bodies: Bodies<'r>, reason: Reason, kind: Option<Kind>) -> Routed<'r> {
-        let known = Bodies::default();
-        let fits = |matched: &Matched<'r>| {
-            let waits = |place: &Place| place.in_body();
-            !matches!(self.verdict(matched, &known, &waits), Ok(Verdict::No))
-        };
-        let mut last = None;
-        let mut first = true;
-        for matched in self.matching().filter(fits) {
-            let decided = !matched.0.when.iter().any(Place::in_body);
-            let reads = kind.is_none_or(|kind| matched.0.kinds.contains(&kind));
-            if (first && decided) || (reads && !matched.0.kinds.is_empty()) {
-                last = Some(matched);
-            }
-            if first && decided {
-                break;
-            }
-            first = false;
-        }
-        match last {
-            Some((endpoint, pattern, caught)) => Routed::Refused(self.visit(endpoint, pattern, caught, bodies), reason),
-            None => Routed::Nothing,
-        }
-    }
-
-    /// The body's kind: what it says it is, if an endpoint here reads that; else by its first byte; else the first kind
-    /// that is read here.
-    fn kind(&self, bytes: &[u8]) -> Result<Option<Kind>, Reason> {
-        let kinds = read_kinds(self.matching().map(|(endpoint, _, _)| endpoint));
-        if let Some(kind) = declared(self.request.headers)?
-            && kinds.contains(&Some(kind))
-        {
-            return Ok(Some(kind));
-        }
-        let first = bytes.iter().find(|b| !b.is_ascii_whitespace());
-        let guess = match first {
-            Some(b'{' | b'[') => Some(Kind::Json),
-            Some(b'<') => Some(Kind::Xml),
-            _ => None,
-        };
-        Ok(guess.filter(|guess| kinds.contains(&Some(*guess))).or(kinds[0]))
-    }
 }
 
 /// Either the end of the way, or the bodies handed back and the endpoint that wants one.
-enum Choice<'r> {
+pub(super) enum Choice<'r> {
     Routed(Routed<'r>),
     Body(Bodies<'r>, Matched<'r>),
 }
@@ -426,5 +323,95 @@ fn place_waits(place: &Place, endpoint: &Endpoint, document_open: bool) -> bool 
             document_open && endpoint.document.iter().any(Place::in_body)
         }
         _ => place.in_body(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::parse::Header;
+    use crate::profile::{BUILTINS, Overrides, Read};
+    use proptest::prelude::*;
+
+    fn profiles() -> Vec<Profile> {
+        let files =
+            [include_str!("../../tests/profiles/menandmice.toml"), include_str!("../../tests/profiles/mashzone.toml")];
+        let texts = BUILTINS.iter().map(|(_, text)| *text).chain(files);
+        texts.map(|text| Profile::compile("p", text, &Overrides::none()).unwrap()).collect()
+    }
+
+    fn path() -> impl Strategy<Value = String> {
+        let known = prop::sample::select(vec![
+            "/REST",
+            "/REST/MFWS.ashx",
+            "/REST/session",
+            "/api/authentication/login",
+            "/login",
+            "/Soap",
+            "/mmws/api/x",
+            "/mashzone/edge/api",
+            "/api/session/isAuthenticated/x",
+            "",
+        ]);
+        (known, "[/.a%;]{0,6}").prop_map(|(known, more)| format!("{known}{more}"))
+    }
+
+    /// Whatever comes, the router ends, and what it matched is what the host is told.
+    #[test]
+    fn no_request_breaks_the_router() {
+        let profiles = profiles();
+        proptest!(ProptestConfig::with_cases(96), |(
+            path in path(),
+            method in prop::sample::select(vec!["GET", "POST", "PUT", "DELETE", "x", ""]),
+            query in "(restPath|_method|auth|vault|inputStream|x-p-method)?=?[ -~]{0,20}(&[a-z]{0,6}=[%a-f0-9]{0,6}){0,2}",
+            header in "[ -~]{0,30}",
+            body in prop::option::of("[\\x00-\\x7f]{0,40}|[{\\[<a\":}\\]>/]{0,20}"),
+        )| {
+            let headers = ["Authorization", "Cookie", "Content-Type", "X-Authentication", "x-p-method"];
+            let headers = headers.map(|name| Header { name: name.as_bytes(), value: header.as_bytes() });
+            let body = body.as_ref().map_or(Body::NotRead, |body| Body::Given(body.as_bytes()));
+            let request = Request {
+                method: method.as_bytes(), path: path.as_bytes(), raw_path: b"", query: query.as_bytes(),
+                client: b"", headers: &headers, body, secure: false,
+            };
+            let mut room = Room::new();
+            for profile in &profiles {
+                match profile.route(&request, "", &mut room) {
+                    Routed::Visit(visit) | Routed::Refused(visit, _) => {
+                        prop_assert!(visit.full_path().ends_with(visit.path()) || visit.path() == b"/");
+                        for proof in visit.endpoint().proofs() {
+                            let _ = visit.offers(proof);
+                        }
+                        for what in Read::ALL {
+                            let _ = visit.read(what);
+                        }
+                        let _ = (visit.extra().is_ok(), visit.echoes(), visit.shown_path());
+                    }
+                    Routed::NeedBody { .. } => prop_assert!(matches!(body, Body::NotRead)),
+                    Routed::Nothing => {}
+                }
+            }
+        });
+    }
+
+    #[test]
+    fn a_body_too_large_is_refused_where_it_is_needed_and_ignored_elsewhere() {
+        let profile = &profiles()[1];
+        let mut request = Request {
+            method: b"POST",
+            path: b"/api/authentication/login",
+            raw_path: b"",
+            query: b"",
+            client: b"",
+            headers: &[],
+            body: Body::TooLarge,
+            secure: true,
+        };
+        let mut room = Room::new();
+        let Routed::Refused(visit, reason) = profile.route(&request, "", &mut room) else { panic!() };
+        assert_eq!((visit.endpoint().name(), reason), ("login", Reason::TooLarge));
+        request.path = b"/api/folders";
+        let mut room = Room::new();
+        assert!(matches!(profile.route(&request, "", &mut room), Routed::Visit(_)));
     }
 }

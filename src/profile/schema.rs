@@ -59,6 +59,9 @@ pub const WORDS: [(&str, &[&str]); 8] = [
     ("answer", &ANSWER),
 ];
 
+/// Names, each with its places.
+pub(super) type Named = Box<[(Box<str>, Box<[Place]>)]>;
+
 /// A table being read: errors name the file, the line and what the table is.
 pub(super) struct Fields<'t> {
     pub source: &'t Source<'t>,
@@ -173,7 +176,7 @@ impl<'t> Fields<'t> {
     }
 
     /// A table of names and places.
-    pub fn named_places(&self, key: &str) -> Result<Box<[(Box<str>, Box<[Place]>)]>> {
+    pub fn named_places(&self, key: &str) -> Result<Named> {
         let Some(fields) = self.table(key, None)? else { return Ok(Box::default()) };
         let named = fields.table.iter().map(|entry| Ok((entry.key.as_str().into(), fields.places(&entry.key)?)));
         named.collect()

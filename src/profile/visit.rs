@@ -129,6 +129,10 @@ impl<'r> Visit<'r> {
         for place in &proof.at {
             let mut candidates = Candidates::default();
             if let Where::Cookie(name) = &place.at {
+                // More cookies than are looked at: "no session" would be a guess.
+                if cookie::too_large(self.request.headers) {
+                    return Err(Reason::TooLarge);
+                }
                 let values = cookie::all(self.request.headers, name.as_bytes());
                 let values = values.filter(|value| !(proof.blank_absent() && value.is_empty()));
                 for (slot, value) in candidates.0.iter_mut().zip(values) {
@@ -269,10 +273,7 @@ impl<'r> Visit<'r> {
 
     /// The callback that wraps a JSON answer; checked by the router.
     pub(super) fn callback(&self) -> Option<&'r str> {
-        match self.find_callback() {
-            Ok(callback) => callback,
-            Err(_) => None,
-        }
+        self.find_callback().unwrap_or_default()
     }
 
     /// Errors: [`Reason::Malformed`] for a name that is not plainly a function's.
