@@ -3,6 +3,7 @@
 //! Each announces itself first where the caller may not wait, before anything is counted or written.
 
 use crate::base::{Reason, random};
+use crate::crypto::digest::Digest;
 use crate::directory::Tenant;
 use crate::engine::audit::EventKind;
 use crate::engine::decide::{Asked, Stop};
@@ -90,47 +91,51 @@ impl Asked<'_> {
         Ok(new.id)
     }
 
-    /// Log-out: revokes what was proven. Without a proof there is nothing to do, which the `ok` answer says too.
+    /// Log-out: revokes what was proven, and with it every session whose id came along: the browser is told to drop the
+    /// cookie, so nothing under its name may live on. Without any there is nothing to do, which the `ok` answer says too.
     pub fn logout(&self, visit: &Visit<'_>, subject: &mut Subject, out: &mut Decision) -> Result<(), Stop> {
         self.prove(visit, subject)?;
-        if subject.ambient {
+        let (sessions, ambient) = self.offered_sessions(visit)?;
+        if subject.ambient || ambient {
             self.same_site()?;
         }
         self.settle_tenant(visit, subject)?;
         crate::engine::policy::judge(visit.endpoint().need(), subject)?;
-        let what = match (&subject.session, &subject.token) {
-            (Some(session), _) => Some(session.key),
+        let chosen = match (&subject.session, &subject.token) {
             (None, Some(token)) if token.has_session => Some(chosen_digest(&token.sid)),
             (None, Some(_)) => return Err(Reason::NoSessionId.into()),
             (None, None) if subject.user.is_some() => return Err(Reason::NoSessionId.into()),
-            (None, None) => None,
+            _ => None,
         };
-        if let Some(key) = what {
-            if self.fast {
-                return Err(Stop::Wait(WaitClass::Store));
-            }
-            let what = if subject.session.is_some() { Revocation::Session(key) } else { Revocation::Chosen(key) };
+        if self.fast && (chosen.is_some() || !sessions.is_empty()) {
+            return Err(Stop::Wait(WaitClass::Store));
+        }
+        let ends = chosen.map(Revocation::Chosen).into_iter().chain(sessions.into_iter().map(Revocation::Session));
+        for what in ends {
             self.engine.store.revoke(what, self.now).map_err(|_| Reason::StoreUnavailable)?;
-            self.revoke_namesakes(visit, &key)?;
         }
         self.clear_cookies(visit, out);
         self.finish(visit, Word::Ok, Reason::LoggedOut, EventKind::Logout, subject, &Made::default(), out)
     }
 
-    /// Other live sessions under cookies of the same name end with it: the browser is told to drop that name.
-    fn revoke_namesakes(&self, visit: &Visit<'_>, first: &crate::crypto::digest::Digest) -> Result<(), Stop> {
+    /// The keys of all live sessions whose ids came with the request, whoever's they are and companion or not: an id is
+    /// enough to end its session. And whether a browser may have sent one by itself.
+    fn offered_sessions(&self, visit: &Visit<'_>) -> Result<(Vec<Digest>, bool), Stop> {
+        let (mut keys, mut ambient) = (Vec::new(), false);
         for proof in visit.endpoint().proofs().filter(|p| p.kind() == ProofKind::Session) {
-            let Ok(Some(Offer::Session(candidates))) = visit.offers(proof) else { continue };
+            let Some(Offer::Session(candidates)) = visit.offers(proof)? else { continue };
             for id in candidates.iter() {
-                if let Ok(session) = self.live_session(visit.endpoint().realm(), id)
-                    && session.key != *first
-                {
-                    let what = Revocation::Session(session.key);
-                    self.engine.store.revoke(what, self.now).map_err(|_| Reason::StoreUnavailable)?;
+                match self.stored_session(visit.endpoint().realm(), id) {
+                    Ok(session) => {
+                        keys.push(session.key);
+                        ambient |= proof.browser_sends();
+                    }
+                    Err(Stop::Refuse(reason)) if !reason.is_unavailable() => {}
+                    Err(stop) => return Err(stop),
                 }
             }
         }
-        Ok(())
+        Ok((keys, ambient))
     }
 
     /// A token for the pair in the body, or for whoever was proven where the endpoint reads no pair.
@@ -291,7 +296,7 @@ const COMPANION_ALPHABET: &[u8] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqr
 /// What a new session is made of.
 pub(crate) struct NewSession {
     pub id: String,
-    pub key: crate::crypto::digest::Digest,
+    pub key: Digest,
     pub companion: Option<String>,
     pub record: crate::session::Record,
 }

@@ -113,16 +113,20 @@ impl Asked<'_> {
 
     /// One session id against the store; companion cookie included. Never touches.
     pub fn live_session(&self, realm: &str, id: &[u8]) -> Result<LiveSession, Stop> {
+        let session = self.stored_session(realm, id)?;
+        self.companion(&session.record)?;
+        Ok(session)
+    }
+
+    /// The same without a word on the companion: for ending a session, never for letting one in.
+    pub fn stored_session(&self, realm: &str, id: &[u8]) -> Result<LiveSession, Stop> {
         let form = self.site.profile.session().ok_or(Stop::Refuse(Reason::SessionUnknown))?;
         if !session_id::well_formed(id, &self.site.alphabet, form.length) {
             return Err(Reason::SessionMalformed.into());
         }
         let key = self.site.session_key(realm, id);
         match self.engine.store.check(&key, self.now) {
-            Answer::Hit(record) => {
-                self.companion(&record)?;
-                Ok(LiveSession { key, record })
-            }
+            Answer::Hit(record) => Ok(LiveSession { key, record }),
             Answer::Miss(reason) => Err(reason.into()),
             Answer::Unavailable => Err(Reason::StoreUnavailable.into()),
         }
