@@ -54,8 +54,9 @@ impl Asked<'_> {
                 }
                 Err(Stop::Refuse(reason)) if !reason.is_unavailable() => {
                     self.note(|| format!("proof `{}` is refused: {}", proof.name(), reason.name()));
-                    let counts = !(proof.bad_ignored() || *endpoint.need() == Need::None);
-                    if counts {
+                    // Two users at once is no dead proof but somebody's doing: it is told wherever proof counts.
+                    let ignored = proof.bad_ignored() && reason != Reason::SessionConflict;
+                    if !(ignored || *endpoint.need() == Need::None) {
                         return Err(reason.into());
                     }
                 }
