@@ -238,7 +238,7 @@ impl Asked<'_> {
     /// The tenant named, if the user of `subject` belongs to it.
     fn tenant_for(&self, text: &str, subject: &Subject) -> Result<Arc<Tenant>, Stop> {
         let tenant = self.named_tenant(text)?;
-        let member = subject.user.as_ref().is_some_and(|u| u.tenants.contains(&tenant.id));
+        let member = subject.user.as_ref().is_some_and(|user| user.belongs_to(&tenant.id));
         if member { Ok(tenant) } else { Err(Reason::WrongTenant.into()) }
     }
 

@@ -71,7 +71,10 @@ impl Site {
             Answer::Miss(reason) => return Err(reason),
             Answer::Unavailable => return Err(Reason::StoreUnavailable),
         };
-        self.still(&record.principal, Reason::SessionRevoked)?;
+        let user = self.still(&record.principal, Reason::SessionRevoked)?;
+        if record.tenant.as_ref().is_some_and(|tenant| !user.belongs_to(&tenant.id)) {
+            return Err(Reason::WrongTenant);
+        }
         if touch {
             let _ = engine.store.touch(&record, None, now);
         }
@@ -192,7 +195,7 @@ impl Site {
         if tenant.is_empty() {
             return Ok(None);
         }
-        let known = self.engine.directory.tenant_by_id(tenant).filter(|t| user.tenants.contains(&t.id));
+        let known = self.engine.directory.tenant_by_id(tenant).filter(|tenant| user.belongs_to(&tenant.id));
         known.map(Some).ok_or_else(|| Error::not_found("the principal belongs to no such tenant"))
     }
 

@@ -213,28 +213,29 @@ impl Asked<'_> {
         Ok(())
     }
 
-    /// The tenant of the request: the one that the proof carries, or the one the request names, if the user belongs to it.
+    /// The tenant of the request: the one that the proof carries, or the one the request names; in any case one that the
+    /// user belongs to now, for a session may be older than that.
     pub fn settle_tenant(&self, visit: &Visit<'_>, subject: &mut Subject) -> Result<(), Stop> {
         let Some(user) = &subject.user else { return Ok(()) };
         let named = match visit.tenant()? {
             Some(text) => Some(self.named_tenant(&text)?),
             None => None,
         };
-        match (named, &subject.tenant) {
-            (Some(named), Some(carried)) if named.id == carried.id => {}
-            (Some(_), Some(_)) if subject.token.is_some() => return Err(Reason::TokenTenant.into()),
-            (Some(named), _) if user.tenants.contains(&named.id) => subject.tenant = Some(named),
-            (Some(_), _) => return Err(Reason::WrongTenant.into()),
-            (None, Some(_)) => {}
-            // A session may leave the tenant out while there is no choice.
-            (None, None) if subject.session.is_some() => {
-                if let [only] = user.tenants.as_slice() {
-                    subject.tenant = self.engine.directory.tenant_by_id(only);
-                }
+        let tenant = match (named, &subject.tenant) {
+            (Some(named), Some(carried)) if named.id != carried.id && subject.token.is_some() => {
+                return Err(Reason::TokenTenant.into());
             }
-            (None, None) => {}
-        }
-        Ok(())
+            (Some(named), _) => Some(named),
+            (None, Some(carried)) => Some(carried.clone()),
+            // A session may leave the tenant out while there is no choice.
+            (None, None) => match user.tenants.as_slice() {
+                [only] if subject.session.is_some() => self.engine.directory.tenant_by_id(only),
+                _ => None,
+            },
+        };
+        let member = tenant.as_ref().is_none_or(|tenant| user.belongs_to(&tenant.id));
+        subject.tenant = tenant.filter(|_| member);
+        if member { Ok(()) } else { Err(Reason::WrongTenant.into()) }
     }
 
     /// The tenant of that id or name.
