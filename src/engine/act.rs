@@ -14,9 +14,10 @@ use crate::engine::respond::Made;
 use crate::engine::subject::{LiveSession, Subject};
 use crate::parse::instant;
 use crate::profile::{Need, Occupied, Offer, ProofKind, Read, Visit, Word};
-use crate::session::id as session_id;
+use crate::session::{Record, id as session_id};
 use crate::store::Revocation;
 use crate::token::{Claims, tenant_tag};
+use std::borrow::Cow;
 use std::sync::Arc;
 
 impl Asked<'_> {
@@ -62,25 +63,27 @@ impl Asked<'_> {
         {
             return Err(Reason::Occupied.into());
         }
-        let id = self.start_session(visit, before.session.as_ref(), subject, out)?;
+        let before = before.session.as_ref().map_or(Before::Nothing, Before::Replaced);
+        let id = self.start_session(visit, before, subject, out)?;
         let made = Made { session_id: Some(&id), token: None };
         self.finish(visit, Word::Ok, Reason::LoggedIn, EventKind::Login, subject, &made, out)
     }
 
-    /// Makes the session of `subject` (revoking `old` in the same step) and writes its cookies.
+    /// Makes the session of `subject` (revoking the one before it in the same step) and writes its cookies.
     pub fn start_session(
         &self,
         visit: &Visit<'_>,
-        old: Option<&LiveSession>,
+        before: Before<'_>,
         subject: &mut Subject,
         out: &mut Decision,
     ) -> Result<String, Stop> {
-        let new = self.site.new_session(self, visit, subject)?;
+        let new = self.site.new_session(self, visit, subject, before)?;
         let store = &self.engine.store;
         let cap = self.engine.per_principal;
-        let stored = match old {
-            Some(old) => store.replace(&old.key, new.key, new.record, cap, self.now),
-            None => store.insert(new.key, new.record, cap, self.now),
+        let stored = match before {
+            Before::Nothing => store.insert(new.key, new.record, cap, self.now),
+            Before::Replaced(old) => store.replace(&old.key, new.key, new.record, cap, self.now),
+            Before::Continued(old) => store.renew(&old.key, new.key, new.record, cap, self.now),
         };
         let stored = stored.map_err(|e| e.reason())?;
         for reference in &stored.evicted {
@@ -95,7 +98,9 @@ impl Asked<'_> {
     /// cookie, so nothing under its name may live on. Without any there is nothing to do, which the `ok` answer says too.
     pub fn logout(&self, visit: &Visit<'_>, subject: &mut Subject, out: &mut Decision) -> Result<(), Stop> {
         self.prove(visit, subject)?;
-        let (sessions, ambient) = self.offered_sessions(visit)?;
+        let (mut sessions, ambient) = self.offered_sessions(visit)?;
+        // What was proven may have been renewed since; the store knows what went on from it.
+        sessions.extend(subject.session.as_ref().map(|session| session.key).filter(|key| !sessions.contains(key)));
         if subject.ambient || ambient {
             self.same_site()?;
         }
@@ -230,7 +235,7 @@ impl Asked<'_> {
             return Err(Stop::Wait(WaitClass::Store));
         }
         subject.tenant = Some(tenant);
-        let id = self.start_session(visit, Some(&old), subject, out)?;
+        let id = self.start_session(visit, Before::Continued(&old), subject, out)?;
         let made = Made { session_id: Some(&id), token: None };
         self.finish(visit, Word::Ok, Reason::Proven, EventKind::Tenant, subject, &made, out)
     }
@@ -293,17 +298,33 @@ fn is_wrong(reason: Reason) -> bool {
 /// The characters of a companion cookie: 22 of them are 131 bits.
 const COMPANION_ALPHABET: &[u8] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789";
 
+/// What a new session follows.
+#[derive(Clone, Copy)]
+pub(crate) enum Before<'s> {
+    Nothing,
+    /// A log-in over it: it ends, and has no part in the new one. It may have ended already.
+    Replaced(&'s LiveSession),
+    /// The same session under another id: with its ends and its values, and only while it is alive.
+    Continued(&'s LiveSession),
+}
+
 /// What a new session is made of.
 pub(crate) struct NewSession {
     pub id: String,
     pub key: Digest,
     pub companion: Option<String>,
-    pub record: crate::session::Record,
+    pub record: Record,
 }
 
 impl crate::engine::Site {
     /// A new id, its key and its record; nothing is stored yet.
-    fn new_session(&self, asked: &Asked<'_>, visit: &Visit<'_>, subject: &Subject) -> Result<NewSession, Stop> {
+    fn new_session(
+        &self,
+        asked: &Asked<'_>,
+        visit: &Visit<'_>,
+        subject: &Subject,
+        before: Before<'_>,
+    ) -> Result<NewSession, Stop> {
         let user = subject.user.as_ref().ok_or(Reason::Missing)?;
         let form = self.profile.session().ok_or(Reason::NoSessionId)?;
         let id = session_id::make(&form.alphabet, form.length).map_err(made)?;
@@ -312,8 +333,21 @@ impl crate::engine::Site {
             Some(_) => Some(random::text(COMPANION_ALPHABET, 22).map_err(made)?),
             None => None,
         };
-        let record =
-            self.record(user, subject.tenant.clone(), subject.seq, asked.now, companion.as_deref(), visit.extra()?);
+        let mut extra = visit.extra()?;
+        let old = match before {
+            Before::Continued(old) => Some(&*old.record),
+            Before::Nothing | Before::Replaced(_) => None,
+        };
+        for (name, value) in old.map_or(&[][..], Record::extra) {
+            if !extra.iter().any(|(known, _)| *known == &**name) {
+                extra.push((name, Cow::Borrowed(value)));
+            }
+        }
+        let new = self.session_of(user, subject.tenant.clone(), subject.seq, companion.as_deref(), extra);
+        let record = match old {
+            Some(old) => Record::continued(new, old, asked.now),
+            None => Record::new(new, asked.now),
+        };
         Ok(NewSession { id, key, companion, record })
     }
 }

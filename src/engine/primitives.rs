@@ -6,7 +6,7 @@ use crate::engine::Site;
 use crate::engine::build::token_binding;
 use crate::engine::prove::chosen_digest;
 use crate::engine::respond::left;
-use crate::session::{Reference, id as session_id};
+use crate::session::{Record, Reference, id as session_id};
 use crate::store::{Answer, NotStored, Revocation};
 use crate::token::{Claims, Room as TokenRoom, tenant_tag};
 use std::sync::Arc;
@@ -45,7 +45,7 @@ impl Site {
         let id = session_id::make(&form.alphabet, form.length)?;
         let key = self.session_key(REALM, id.as_bytes());
         let now = engine.clock.now();
-        let record = self.record(&user, tenant, seq, now, None, Vec::new());
+        let record = Record::new(self.session_of(&user, tenant, seq, None, Vec::new()), now);
         engine.store.insert(key, record, engine.per_principal, now).map_err(|e| match e {
             NotStored::Unavailable => unavailable(),
             NotStored::Refused(reason) => Error::new(Status::Refused, reason.name()),
