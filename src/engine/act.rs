@@ -228,6 +228,7 @@ impl Asked<'_> {
         if subject.ambient {
             self.same_site()?;
         }
+        self.needs_tls()?;
         let text = visit.read(Read::Tenant)?.filter(|t| !t.is_empty()).ok_or(Reason::Incomplete)?;
         let tenant = self.tenant_for(&text, subject)?;
         let Some(old) = subject.session.clone() else { return Err(Reason::NoSessionId.into()) };
@@ -266,7 +267,7 @@ impl Asked<'_> {
         Ok(())
     }
 
-    /// A cookie log-in over an open line is refused while cookies must be `Secure`.
+    /// What sets a cookie is refused over an open line while cookies must be `Secure`.
     fn needs_tls(&self) -> Result<(), Stop> {
         let sets_cookie = self.site.profile.session().is_some_and(|s| s.cookie.is_some());
         if sets_cookie && self.engine.secure && !self.client.secure {
