@@ -9,6 +9,7 @@ use crate::engine::audit::EventKind;
 use crate::engine::decide::{Asked, Stop};
 use crate::engine::decision::{Decision, WaitClass};
 use crate::engine::login::made;
+use crate::engine::policy;
 use crate::engine::prove::chosen_digest;
 use crate::engine::respond::Made;
 use crate::engine::subject::{LiveSession, Subject};
@@ -46,7 +47,7 @@ impl Asked<'_> {
             }
             None => {
                 self.prove(visit, subject)?;
-                crate::engine::policy::judge(&Need::User, subject)?;
+                policy::judge(&Need::User, subject)?;
             }
         }
         if let Some(text) = visit.read(Read::Tenant)?
@@ -56,7 +57,7 @@ impl Asked<'_> {
             subject.tenant = Some(self.tenant_for(&text, subject)?);
         }
         self.settle_tenant(visit, subject)?;
-        crate::engine::policy::judge(visit.endpoint().need(), subject)?;
+        policy::judge(visit.endpoint().need(), subject)?;
         if let (Some(old), Some(new)) = (&before.user, &subject.user)
             && old.id != new.id
             && visit.endpoint().occupied() == Occupied::Refuse
@@ -105,7 +106,7 @@ impl Asked<'_> {
             self.same_site()?;
         }
         self.settle_tenant(visit, subject)?;
-        crate::engine::policy::judge(visit.endpoint().need(), subject)?;
+        policy::judge(visit.endpoint().need(), subject)?;
         let chosen = match (&subject.session, &subject.token) {
             (None, Some(token)) if token.has_session => Some(chosen_digest(&token.sid)),
             (None, Some(_)) => return Err(Reason::NoSessionId.into()),
@@ -162,7 +163,7 @@ impl Asked<'_> {
             if let Some(text) = visit.read(Read::Tenant)?.filter(|t| !t.is_empty()) {
                 subject.tenant = Some(self.tenant_for(&text, subject)?);
             }
-            Ok(())
+            policy::judge(visit.endpoint().need(), subject).map_err(Stop::from)
         });
         match outcome {
             Ok(()) => self.mint(visit, subject, expires, out),
@@ -224,7 +225,7 @@ impl Asked<'_> {
     /// The session of the request goes on in another tenant, under a new id.
     pub fn choose_tenant(&self, visit: &Visit<'_>, subject: &mut Subject, out: &mut Decision) -> Result<(), Stop> {
         self.prove(visit, subject)?;
-        crate::engine::policy::judge(visit.endpoint().need(), subject)?;
+        policy::judge(visit.endpoint().need(), subject)?;
         if subject.ambient {
             self.same_site()?;
         }
