@@ -41,8 +41,7 @@ impl Asked<'_> {
         match pair {
             Some(pair) => {
                 let name = self.canonical(&pair.user, pair.domain.as_deref());
-                let verified = self.verify(&name, &pair.password)?;
-                (subject.user, subject.seq) = (Some(verified.user), verified.seq);
+                subject.verified(self.verify(&name, &pair.password)?);
                 subject.by = Some(ProofKind::Password);
             }
             None => {
@@ -64,6 +63,7 @@ impl Asked<'_> {
         {
             return Err(Reason::Occupied.into());
         }
+        self.use_up(subject)?;
         let before = before.session.as_ref().map_or(Before::Nothing, Before::Replaced);
         let id = self.start_session(visit, before, subject, out)?;
         let made = Made { session_id: Some(&id), token: None };
@@ -158,12 +158,12 @@ impl Asked<'_> {
         }
         let outcome = pair.map_err(Stop::from).and_then(|pair| {
             let name = self.canonical(&pair.user, pair.domain.as_deref());
-            let verified = self.verify(&name, &pair.password)?;
-            (subject.user, subject.seq) = (Some(verified.user), verified.seq);
+            subject.verified(self.verify(&name, &pair.password)?);
             if let Some(text) = visit.read(Read::Tenant)?.filter(|t| !t.is_empty()) {
                 subject.tenant = Some(self.tenant_for(&text, subject)?);
             }
-            policy::judge(visit.endpoint().need(), subject).map_err(Stop::from)
+            policy::judge(visit.endpoint().need(), subject)?;
+            self.use_up(subject)
         });
         match outcome {
             Ok(()) => self.mint(visit, subject, expires, out),

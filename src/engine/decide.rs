@@ -121,7 +121,7 @@ impl Asked<'_> {
         Ok(())
     }
 
-    /// Need, tenant, cross-site and path rules on what was proven.
+    /// Need, tenant, cross-site and path rules on what was proven, and then the end of a one-time password.
     pub fn judge(&self, visit: &Visit<'_>, subject: &mut Subject) -> Result<(), Stop> {
         let endpoint = visit.endpoint();
         self.settle_tenant(visit, subject)?;
@@ -140,7 +140,7 @@ impl Asked<'_> {
         if subject.ambient && (is_unsafe(visit.method()) || self.upgrades()) {
             self.same_site()?;
         }
-        Ok(())
+        self.use_up(subject)
     }
 
     /// Refuses what another site made the browser send.
