@@ -48,6 +48,7 @@ impl Asked<'_> {
         let engine = self.engine;
         if engine.throttle.delayed(&account, self.now) && !engine.throttle.is_known(&account, self.now) {
             self.note(|| "too many failures: refused without looking at the password".to_owned());
+            self.mark_name(&name);
             return Err(Reason::Throttled.into());
         }
         let tenant = visit.tenant()?;
@@ -78,9 +79,17 @@ impl Asked<'_> {
         let cache = &self.engine.verified;
         let lead = match cache.fly(tag, self.hash_wait())? {
             Flight::Lead(lead) => lead,
-            Flight::Refused(reason) => return Err(reason.into()),
+            Flight::Refused(reason) => {
+                self.mark_name(name);
+                return Err(reason.into());
+            }
             Flight::Remembered => return self.known(tag)?.ok_or(Stop::Refuse(Reason::Busy)),
         };
+        // Who looked just before another one landed leads again: it looks again.
+        if let Some(known) = self.known(tag)? {
+            lead.remembered();
+            return Ok(known);
+        }
         match self.verify(name, password) {
             Ok(verified) => {
                 if !verified.one_time {
