@@ -126,7 +126,9 @@ impl Asked<'_> {
         let endpoint = visit.endpoint();
         self.settle_tenant(visit, subject)?;
         if let Err(reason) = policy::judge(endpoint.need(), subject) {
-            let lets_pass = self.site.optional && endpoint.action() == Action::Pass && reason == Reason::Missing;
+            // Optional is who somebody is; a place that names a role is for nobody else.
+            let open = self.site.optional && !matches!(endpoint.need(), Need::Role(_));
+            let lets_pass = open && endpoint.action() == Action::Pass && reason == Reason::Missing;
             if !lets_pass {
                 self.note(|| format!("the endpoint needs {}: {}", need_word(endpoint.need()), reason.name()));
                 return Err(reason.into());

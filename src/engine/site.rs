@@ -22,7 +22,7 @@ pub struct Site {
     pub(crate) engine: Arc<Engine>,
     pub(crate) profile: Profile,
     pub(crate) prefix: String,
-    /// A request without proof passes, without a principal.
+    /// A request without proof passes, without a principal, but where a role is needed.
     pub(crate) optional: bool,
     pub(crate) token: Binding,
     /// Seconds; the least of what profile and configuration say is the configuration's word.
