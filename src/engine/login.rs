@@ -9,6 +9,7 @@ use crate::base::{Reason, Status, encoding};
 use crate::directory::{self, Resident, User};
 use crate::engine::decide::{Asked, Stop};
 use crate::engine::decision::WaitClass;
+use crate::engine::policy;
 use crate::engine::subject::Subject;
 use crate::password::verified::{Flight, Pair as CachedPair, Tag};
 use crate::profile::{Pair, Visit};
@@ -126,7 +127,7 @@ impl Asked<'_> {
         if hit.seq < engine.store.floor(&user.id).map_err(|_| Reason::StoreUnavailable)? {
             return Ok(None);
         }
-        let good = !user.disabled && !user.pending && user.generation == hit.generation;
+        let good = policy::in_force(&user).is_ok() && user.generation == hit.generation;
         Ok(good.then_some((user, hit.seq)))
     }
 
@@ -171,12 +172,7 @@ impl Asked<'_> {
             return Err(Reason::UnknownUser);
         };
         let right = self.right_password(&user, name, password)?;
-        if user.disabled {
-            return Err(Reason::Disabled);
-        }
-        if user.pending {
-            return Err(Reason::Pending);
-        }
+        policy::in_force(&user)?;
         if right == Right::Stale {
             self.rehash(&user, password);
         }

@@ -2,10 +2,10 @@
 
 use crate::base::{Error, Reason, Result, Status};
 use crate::directory::{Resident, Tenant, User};
-use crate::engine::Site;
 use crate::engine::build::token_binding;
 use crate::engine::prove::chosen_digest;
 use crate::engine::respond::left;
+use crate::engine::{Site, policy};
 use crate::session::{Record, Reference, id as session_id};
 use crate::store::{Answer, NotStored, Revocation};
 use crate::token::{Claims, Room as TokenRoom, tenant_tag};
@@ -182,10 +182,10 @@ impl Site {
 
     fn principal(&self, id: &str) -> Result<Arc<User>> {
         match self.engine.directory.by_id(id) {
-            Ok(Some(user)) if user.disabled || user.pending => {
-                Err(Error::new(Status::Refused, "the principal is disabled or pending"))
-            }
-            Ok(Some(user)) => Ok(user),
+            Ok(Some(user)) => match policy::in_force(&user) {
+                Ok(()) => Ok(user),
+                Err(_) => Err(Error::new(Status::Refused, "the principal is disabled or pending")),
+            },
             Ok(None) => Err(Error::not_found("the directory knows no such principal")),
             Err(_) => Err(Error::unavailable("the directory did not answer")),
         }
@@ -206,11 +206,9 @@ impl Site {
             Resident::None => None,
             Resident::Ask => self.engine.directory.by_id(id).map_err(|_| Reason::DirectoryUnavailable)?,
         };
-        match user {
-            Some(user) if user.disabled => Err(Reason::Disabled),
-            Some(user) => Ok(user),
-            None => Err(gone),
-        }
+        let user = user.ok_or(gone)?;
+        policy::in_force(&user)?;
+        Ok(user)
     }
 }
 

@@ -6,6 +6,7 @@ use crate::crypto::digest::{self, Digest};
 use crate::directory::{Resident, Tenant, TenantMatch, User};
 use crate::engine::decide::{Asked, Stop};
 use crate::engine::decision::WaitClass;
+use crate::engine::policy;
 use crate::engine::subject::{LiveSession, LiveToken, Subject};
 use crate::parse::cookie;
 use crate::profile::{Candidates, Need, Offer, Proof, ProofKind, Several, Visit};
@@ -161,11 +162,9 @@ impl Asked<'_> {
             Resident::Ask if self.fast => return Err(Stop::Wait(WaitClass::Store)),
             Resident::Ask => self.engine.directory.by_id(id).map_err(|_| Reason::DirectoryUnavailable)?,
         };
-        match user {
-            Some(user) if user.disabled => Err(Reason::Disabled.into()),
-            Some(user) => Ok(user),
-            None => Err(gone.into()),
-        }
+        let user = user.ok_or(Stop::Refuse(gone))?;
+        policy::in_force(&user)?;
+        Ok(user)
     }
 
     /// A sealed token of this site and profile.
@@ -203,9 +202,8 @@ impl Asked<'_> {
         let seq = self.engine.store.seq().map_err(|_| Reason::StoreUnavailable)?;
         let found = self.engine.directory.by_api_key(key).map_err(|_| Reason::DirectoryUnavailable)?;
         let Some((user, place)) = found else { return Err(Reason::WrongKey.into()) };
-        let good =
-            user.api_keys.get(place).is_some_and(|k| !k.disabled && k.expires.is_none_or(|end| self.now.unix() < end));
-        if !good || user.disabled || user.pending {
+        let alive = user.api_keys.get(place).is_some_and(|key| key.is_alive(self.now.unix()));
+        if !alive || policy::in_force(&user).is_err() {
             return Err(Reason::WrongKey.into());
         }
         subject.user = Some(user);
