@@ -194,6 +194,8 @@ impl Asked<'_> {
     }
 
     /// Seals a token for the user of `subject` in `tenant`; `chosen` is the SessionID that the client asked for.
+    ///
+    /// A token that is made from a token ends with it at the latest, and is logged out with it.
     pub fn token_for(
         &self,
         subject: &Subject,
@@ -203,18 +205,21 @@ impl Asked<'_> {
     ) -> Result<String, Stop> {
         let user = subject.user.as_ref().ok_or(Reason::Missing)?;
         let tenant_id = tenant.map_or("", |t| t.id.as_str());
-        let sid = match chosen {
-            Some(chosen) => self.site.chosen_sid(tenant_id, &user.id, chosen),
-            None => random::array::<16>().map_err(made)?,
+        let parent = subject.token;
+        let (sid, has_session) = match (parent.filter(|token| token.has_session), chosen) {
+            (Some(token), _) => (token.sid, true),
+            (None, Some(chosen)) => (self.site.chosen_sid(tenant_id, &user.id, chosen), true),
+            (None, None) => (random::array::<16>().map_err(made)?, false),
         };
         let now = self.now.unix();
         let cap = now.saturating_add(i64::from(self.site.token_lifetime));
+        let cap = parent.map_or(cap, |token| token.ends.min(cap));
         let claims = Claims {
             issued: now,
             ends: expires.map_or(cap, |e| e.min(cap)),
             seq: subject.seq,
             sid,
-            has_session: chosen.is_some(),
+            has_session,
             tenant: tenant.map_or([0; 16], |t| tenant_tag(&t.id)),
             principal: &user.id,
             extra: b"",

@@ -184,7 +184,7 @@ impl Asked<'_> {
         }
         subject.user = Some(user);
         subject.seq = claims.seq;
-        subject.token = Some(LiveToken { sid: claims.sid, has_session: claims.has_session });
+        subject.token = Some(LiveToken { sid: claims.sid, ends: claims.ends, has_session: claims.has_session });
         Ok(())
     }
 

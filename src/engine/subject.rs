@@ -18,6 +18,8 @@ pub(crate) struct LiveSession {
 #[derive(Clone, Copy)]
 pub(crate) struct LiveToken {
     pub sid: [u8; 16],
+    /// Unix seconds.
+    pub ends: i64,
     /// Whether `sid` stands for a SessionID that the client chose: only such a token can be logged out.
     pub has_session: bool,
 }
