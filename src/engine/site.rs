@@ -3,7 +3,7 @@
 use crate::base::{Error, Reason, Result, Secret};
 use crate::crypto::digest::Digest;
 use crate::directory::{Tenant, TenantForm, User};
-use crate::engine::build::{TOKEN_PURPOSE, token_binding};
+use crate::engine::build::{LONGEST_LIFE, TOKEN_PURPOSE, token_binding};
 use crate::engine::decide::{Asked, Marks};
 use crate::engine::prove::companion_digest;
 use crate::engine::{Decision, Engine};
@@ -51,6 +51,10 @@ impl Site {
             .at(&defaults.file));
         }
         let lifetime = defaults.token_lifetime.or(profile.token().map(|t| t.lifetime)).unwrap_or(30 * 86_400);
+        if lifetime > LONGEST_LIFE {
+            let text = "token.lifetime: revocations are remembered for 400 days, a token must not live longer";
+            return Err(Error::invalid(text).at(&defaults.file));
+        }
         let cookie = form.and_then(|f| f.cookie.as_ref());
         let companion = cookie
             .filter(|c| engine.secure && !c.name().starts_with("__Host-"))
