@@ -4,7 +4,7 @@
 //! once and audited once.
 
 use crate::base::{Reason, encoding, random, secret};
-use crate::directory::Tenant;
+use crate::directory::{Resident, Tenant, User};
 use crate::engine::act::Before;
 use crate::engine::audit::{Event, EventKind};
 use crate::engine::decide::{Asked, Stop};
@@ -170,10 +170,20 @@ impl Asked<'_> {
                 reference: row.reference.to_string(),
                 created: row.created,
                 last_use: row.last_use,
-                user: row.user.or_else(|| self.living(&row.principal, Reason::UnknownUser).ok()),
+                user: row.user.or_else(|| Some(self.shown(&row.principal))),
                 last_path: row.last_path,
             })
             .collect())
+    }
+
+    /// The user as a list shows him: let in or not. Of one who is gone the id is what there is to show.
+    fn shown(&self, id: &str) -> Arc<User> {
+        let found = match self.engine.directory.resident_by_id(id) {
+            Resident::User(user) => Some(user),
+            Resident::Ask if !self.fast => self.engine.directory.by_id(id).ok().flatten(),
+            Resident::Ask | Resident::None => None,
+        };
+        found.unwrap_or_else(|| Arc::new(User { id: id.to_owned(), name: id.to_owned(), ..User::default() }))
     }
 
     /// Whether the session asked about lives: by its id, or by the reference that lists show.
