@@ -50,6 +50,7 @@ impl Asked<'_> {
                 Ok(()) => {
                     subject.by = Some(proof.kind());
                     subject.ambient = proof.browser_sends();
+                    subject.keep = proof.keep();
                     self.note(|| format!("proof `{}` is good", proof.name()));
                     return Ok(());
                 }

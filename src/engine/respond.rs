@@ -36,9 +36,7 @@ const MAX_ROWS: usize = 10_000;
 impl Asked<'_> {
     /// Lets a request through: headers inward, cookies outward.
     pub fn allow(&self, visit: &Visit<'_>, subject: &mut Subject, out: &mut Decision) -> Result<(), Stop> {
-        if subject.session.is_none() && subject.user.is_some() && self.keeps(visit, subject) {
-            self.keep(visit, subject, out)?;
-        }
+        self.keep(visit, subject, out)?;
         self.identify(visit, subject, out);
         self.inward(visit, subject, out)?;
         self.spend(out);
@@ -50,9 +48,7 @@ impl Asked<'_> {
 
     /// Answers with the endpoint's `ok`.
     pub fn answer(&self, visit: &Visit<'_>, subject: &mut Subject, out: &mut Decision) -> Result<(), Stop> {
-        if subject.session.is_none() && subject.user.is_some() && self.keeps(visit, subject) {
-            self.keep(visit, subject, out)?;
-        }
+        self.keep(visit, subject, out)?;
         let reason = if subject.by.is_some() { Reason::Proven } else { Reason::Open };
         self.finish(visit, Word::Ok, reason, EventKind::Allow, subject, &Made::default(), out)
     }
@@ -297,19 +293,16 @@ impl Asked<'_> {
         out.query = query;
     }
 
-    /// Whether the proof that won is one that starts a session.
-    fn keeps(&self, visit: &Visit<'_>, subject: &Subject) -> bool {
-        visit.endpoint().proofs().any(|p| Some(p.kind()) == subject.by && p.keep())
-    }
-
+    /// A session for the proof that won, where that is one that starts a session.
     fn keep(&self, visit: &Visit<'_>, subject: &mut Subject, out: &mut Decision) -> Result<(), Stop> {
-        if self.engine.secure && !self.client.secure {
+        let plain = self.engine.secure && !self.client.secure;
+        if !subject.keep || subject.session.is_some() || subject.user.is_none() || plain {
             return Ok(());
         }
         if self.fast {
             return Err(Stop::Wait(crate::engine::decision::WaitClass::Store));
         }
-        self.start_session(visit, Before::Nothing, subject, out).map(|_| ())
+        self.start_session(visit, Before::Kept, subject, out).map(|_| ())
     }
 
     /// Session cookie first, companion after it.
