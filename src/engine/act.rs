@@ -91,7 +91,7 @@ impl Asked<'_> {
             self.tell_of(EventKind::Eviction, Reason::SessionRevoked, subject, Some(*reference), out);
         }
         subject.session = Some(LiveSession { key: new.key, record: stored.record });
-        self.set_cookies(&new.id, new.companion.as_deref(), out);
+        self.set_cookies(&new.id, new.companion.as_deref(), out)?;
         Ok(new.id)
     }
 

@@ -137,8 +137,8 @@ impl Asked<'_> {
 
     /// Legacy cookie names cannot be `__Host-`; the companion is what proves that the cookie was set by this host.
     fn companion(&self, record: &Record) -> Result<(), Stop> {
-        let (Some(name), Some(expected)) = (&self.site.companion, record.companion()) else { return Ok(()) };
-        let mut offered = cookie::all(self.request.headers, name.as_bytes()).take(cookie::MAX_SAME).peekable();
+        let (Some(form), Some(expected)) = (&self.site.companion, record.companion()) else { return Ok(()) };
+        let mut offered = cookie::all(self.request.headers, form.name().as_bytes()).take(cookie::MAX_SAME).peekable();
         if offered.peek().is_none() {
             return if record.companion_required() { Err(Reason::CompanionMissing.into()) } else { Ok(()) };
         }

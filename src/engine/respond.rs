@@ -3,7 +3,7 @@
 //! Texts come from the profile's templates; statuses without one come from the reason. An answer is sent once, counted
 //! once and audited once.
 
-use crate::base::{Reason, encoding, random, secret};
+use crate::base::{Reason, encoding, random};
 use crate::directory::{Resident, Tenant, User};
 use crate::engine::act::Before;
 use crate::engine::audit::{Event, EventKind};
@@ -11,7 +11,6 @@ use crate::engine::decide::{Asked, Stop};
 use crate::engine::decision::{Decision, Outcome};
 use crate::engine::subject::Subject;
 use crate::expiry::Life;
-use crate::parse::{cookie, form};
 use crate::profile::{Action, Facts, Read, Rendered, SessionFacts, SessionRow, TenantFacts, Visit, Word};
 use crate::session::Reference;
 use crate::store::Answer;
@@ -250,47 +249,19 @@ impl Asked<'_> {
         if subject.tenant.is_some() {
             out.push_inward(names.tenant.as_bytes(), out.tenant);
         }
-        if let Some(session) = &subject.session {
+        if subject.session.is_some() {
             out.push_inward(names.session.as_bytes(), out.session_ref);
-            for (name, value) in session.record.extra() {
-                out.push_extra(name, value);
-            }
         }
-        if visit.has_extra() {
-            for (name, value) in visit.extra()? {
-                out.push_extra(name, &value);
-            }
+        let own = if visit.has_extra() { visit.extra()? } else { Vec::new() };
+        for (name, value) in &own {
+            out.push_extra(name, value);
+        }
+        // What the session keeps, where the request does not say otherwise.
+        let kept = subject.session.iter().flat_map(|session| session.record.extra());
+        for (name, value) in kept.filter(|(name, _)| !own.iter().any(|(known, _)| *known == &**name)) {
+            out.push_extra(name, value);
         }
         Ok(())
-    }
-
-    /// Cookies and query parameters that carried a credential go no further; all others do. (Headers: the site's list.)
-    fn spend(&self, out: &mut Decision) {
-        let spent = self.site.profile.spent();
-        if !spent.cookies.is_empty() {
-            let ours = |name: &[u8]| {
-                spent.cookies.iter().any(|c| c.as_bytes() == name)
-                    || self.site.companion.as_ref().is_some_and(|c| c.as_bytes() == name)
-            };
-            let mut rest = out.write(&[]);
-            for (_, text) in cookie::pieces(self.request.headers).filter(|(name, _)| !ours(name)) {
-                let between: &[u8] = if rest.is_empty() { b"" } else { b"; " };
-                rest = out.extend(rest, &[between, text]);
-            }
-            if !rest.is_empty() {
-                out.push_inward(b"Cookie", rest);
-            }
-        }
-        let ours = |piece: &[u8]| {
-            let name = form::pairs(piece).next().map(|(name, _)| name).unwrap_or_default();
-            spent.query.iter().any(|q| q.as_bytes().eq_ignore_ascii_case(&name))
-        };
-        let mut query = out.write(&[]);
-        for piece in self.request.query.split(|b| *b == b'&').filter(|piece| !ours(piece)) {
-            let between: &[u8] = if query.is_empty() { b"" } else { b"&" };
-            query = out.extend(query, &[between, piece]);
-        }
-        out.query = query;
     }
 
     /// A session for the proof that won, where that is one that starts a session.
@@ -303,36 +274,6 @@ impl Asked<'_> {
             return Err(Stop::Wait(crate::engine::decision::WaitClass::Store));
         }
         self.start_session(visit, Before::Kept, subject, out).map(|_| ())
-    }
-
-    /// Session cookie first, companion after it.
-    pub fn set_cookies(&self, id: &str, companion: Option<&str>, out: &mut Decision) {
-        let Some(form) = self.site.profile.session().and_then(|s| s.cookie.as_ref()) else { return };
-        let mut line = Vec::new();
-        let _ = form.render(id, self.engine.secure, None, &mut line);
-        out.push_response(b"Set-Cookie", &line);
-        if let (Some(name), Some(value)) = (&self.site.companion, companion) {
-            let line = format!("{name}={value}; Path=/; Secure; HttpOnly; SameSite=Lax");
-            out.push_response(b"Set-Cookie", line.as_bytes());
-        }
-        secret::wipe(&mut line);
-    }
-
-    /// The same cookies, told to go.
-    pub fn clear_cookies(&self, visit: &Visit<'_>, out: &mut Decision) {
-        let Some(form) = self.site.profile.session().and_then(|s| s.cookie.as_ref()) else { return };
-        let offered = cookie::all(self.request.headers, form.name().as_bytes()).next().is_some();
-        if !offered {
-            self.note(|| format!("no cookie to clear at `{}`", visit.endpoint().name()));
-            return;
-        }
-        let mut line = Vec::new();
-        form.render_clear(self.engine.secure, &mut line);
-        out.push_response(b"Set-Cookie", &line);
-        if let Some(name) = &self.site.companion {
-            let line = format!("{name}=; Path=/; Max-Age=0; Secure; HttpOnly; SameSite=Lax");
-            out.push_response(b"Set-Cookie", line.as_bytes());
-        }
     }
 
     /// One audit event.
