@@ -45,7 +45,8 @@ impl Asked<'_> {
                 subject.by = Some(ProofKind::Password);
             }
             None => {
-                self.prove(visit, subject)?;
+                // A session is none of them: a log-in by itself would give it a new life each time.
+                self.prove_by(visit, subject, |kind| kind != ProofKind::Session)?;
                 policy::judge(&Need::User, subject)?;
             }
         }

@@ -33,8 +33,18 @@ impl Asked<'_> {
     /// Tries the endpoint's proofs, best first. Fills `subject`; an empty one means that nothing was offered, or
     /// nothing that counts.
     pub fn prove(&self, visit: &Visit<'_>, subject: &mut Subject) -> Result<(), Stop> {
+        self.prove_by(visit, subject, |_| true)
+    }
+
+    /// The same by proofs of some kinds alone, as if the endpoint listed no others.
+    pub fn prove_by(
+        &self,
+        visit: &Visit<'_>,
+        subject: &mut Subject,
+        counts: fn(ProofKind) -> bool,
+    ) -> Result<(), Stop> {
         let endpoint = visit.endpoint();
-        let proofs = || endpoint.proofs().filter(|p| p.kind() != ProofKind::Gate);
+        let proofs = || endpoint.proofs().filter(|p| p.kind() != ProofKind::Gate && counts(p.kind()));
         if endpoint.several() == Several::Refuse {
             let mut offered = 0;
             for proof in proofs() {
