@@ -244,7 +244,8 @@ impl Walk {
         });
         let ids: Vec<String> = cookies.collect();
         let body = String::from_utf8_lossy(out.body()).into_owned();
-        let long = |part: &str| part.len() >= 22 && part.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_".contains(&b));
+        let long =
+            |part: &str| part.len() >= 22 && part.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_".contains(&b));
         let handed = body.split(['"', '<', '>']).filter(|part| long(part)).map(str::to_owned);
         let tokens: Vec<_> = if out.outcome() == Outcome::Answer && out.http_status() == 200 {
             handed.filter(|part| part.len() == 199 || part.len() == 22).collect()
