@@ -7,7 +7,7 @@ use crate::directory::Tenant;
 use crate::engine::audit::EventKind;
 use crate::engine::decide::{Asked, Stop};
 use crate::engine::decision::{Decision, WaitClass};
-use crate::engine::login::made;
+use crate::engine::login::{NameRoom, made};
 use crate::engine::prove::chosen_digest;
 use crate::engine::respond::Made;
 use crate::engine::subject::{LiveSession, Subject};
@@ -32,7 +32,8 @@ impl Asked<'_> {
             Err(stop @ Stop::Refuse(reason)) if reason.is_unavailable() => return Err(stop),
             _ => {}
         }
-        let name = self.canonical(&pair.user, pair.domain.as_deref());
+        let mut room = NameRoom::new();
+        let name = self.canonical(&pair.user, pair.domain.as_deref(), &mut room);
         let verified = self.verify(&name, &pair.password)?;
         (subject.user, subject.seq) = (Some(verified.user), verified.seq);
         subject.by = Some(ProofKind::Password);
@@ -135,7 +136,8 @@ impl Asked<'_> {
             return Err(Stop::Wait(WaitClass::Hash));
         }
         let outcome = pair.map_err(Stop::from).and_then(|pair| {
-            let name = self.canonical(&pair.user, pair.domain.as_deref());
+            let mut room = NameRoom::new();
+            let name = self.canonical(&pair.user, pair.domain.as_deref(), &mut room);
             let verified = self.verify(&name, &pair.password)?;
             (subject.user, subject.seq) = (Some(verified.user), verified.seq);
             if let Some(text) = visit.read(Read::Tenant)?.filter(|t| !t.is_empty()) {
@@ -296,8 +298,7 @@ impl crate::engine::Site {
             Some(_) => Some(random::text(COMPANION_ALPHABET, 22).map_err(made)?),
             None => None,
         };
-        let record =
-            self.record(user, subject.tenant.clone(), subject.seq, asked.now, companion.as_deref(), visit.extra()?);
+        let record = self.record(user, subject.tenant.clone(), subject.seq, asked.now, companion.as_deref(), visit.extra()?);
         Ok(NewSession { id, key, companion, record })
     }
 }
