@@ -298,7 +298,8 @@ impl crate::engine::Site {
             Some(_) => Some(random::text(COMPANION_ALPHABET, 22).map_err(made)?),
             None => None,
         };
-        let record = self.record(user, subject.tenant.clone(), subject.seq, asked.now, companion.as_deref(), visit.extra()?);
+        let extra = visit.extra().collect::<Result<Vec<_>, _>>()?;
+        let record = self.record(user, subject.tenant.clone(), subject.seq, asked.now, companion.as_deref(), extra);
         Ok(NewSession { id, key, companion, record })
     }
 }
