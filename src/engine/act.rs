@@ -7,7 +7,7 @@ use crate::directory::Tenant;
 use crate::engine::audit::EventKind;
 use crate::engine::decide::{Asked, Stop};
 use crate::engine::decision::{Decision, WaitClass};
-use crate::engine::login::made;
+use crate::engine::login::{NameRoom, made};
 use crate::engine::prove::chosen_digest;
 use crate::engine::respond::Made;
 use crate::engine::subject::{LiveSession, Subject};
@@ -37,7 +37,8 @@ impl Asked<'_> {
         }
         match pair {
             Some(pair) => {
-                let name = self.canonical(&pair.user, pair.domain.as_deref());
+                let mut room = NameRoom::new();
+                let name = self.canonical(&pair.user, pair.domain.as_deref(), &mut room);
                 let verified = self.verify(&name, &pair.password)?;
                 (subject.user, subject.seq) = (Some(verified.user), verified.seq);
                 subject.by = Some(ProofKind::Password);
@@ -146,7 +147,8 @@ impl Asked<'_> {
             return Err(Stop::Wait(WaitClass::Hash));
         }
         let outcome = pair.map_err(Stop::from).and_then(|pair| {
-            let name = self.canonical(&pair.user, pair.domain.as_deref());
+            let mut room = NameRoom::new();
+            let name = self.canonical(&pair.user, pair.domain.as_deref(), &mut room);
             let verified = self.verify(&name, &pair.password)?;
             (subject.user, subject.seq) = (Some(verified.user), verified.seq);
             if let Some(text) = visit.read(Read::Tenant)?.filter(|t| !t.is_empty()) {
@@ -307,8 +309,8 @@ impl crate::engine::Site {
             Some(_) => Some(random::text(COMPANION_ALPHABET, 22).map_err(made)?),
             None => None,
         };
-        let record =
-            self.record(user, subject.tenant.clone(), subject.seq, asked.now, companion.as_deref(), visit.extra()?);
+        let extra = visit.extra().collect::<Result<Vec<_>, _>>()?;
+        let record = self.record(user, subject.tenant.clone(), subject.seq, asked.now, companion.as_deref(), extra);
         Ok(NewSession { id, key, companion, record })
     }
 }
