@@ -276,7 +276,8 @@ void janua_config_free(janua_config *config);
 /* --------------------------------------------------------------------------- Engine and site */
 
 /**
- * Of a site: a request without proof is allowed, without a principal. A bad proof is still refused.
+ * Of a site: a request without proof is allowed, without a principal. A bad proof is still refused, and so is nobody
+ * at all where the profile needs a role.
  */
 #define JANUA_SITE_OPTIONAL 1
 

@@ -31,8 +31,8 @@ const HOST_USERS: usize = 4096;
 /// Pairs that the verified-credential cache holds.
 const REMEMBERED_PAIRS: usize = 4096;
 
-/// Longest life of anything a revocation may have to stop, in seconds: the longest token and session that profiles allow.
-const LONGEST_LIFE: u32 = 400 * 86_400;
+/// Longest life of a token, in seconds: so long are revocations remembered.
+pub(crate) const LONGEST_LIFE: u32 = 400 * 86_400;
 
 /// Names under which other products tell upstreams who is calling: no request may bring them in either.
 const IDENTITY_HEADERS: [&str; 10] = [

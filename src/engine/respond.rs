@@ -5,6 +5,7 @@
 
 use crate::base::{Reason, encoding, random, secret};
 use crate::directory::Tenant;
+use crate::engine::act::Before;
 use crate::engine::audit::{Event, EventKind};
 use crate::engine::decide::{Asked, Stop};
 use crate::engine::decision::{Decision, Outcome};
@@ -294,7 +295,7 @@ impl Asked<'_> {
         if self.fast {
             return Err(Stop::Wait(crate::engine::decision::WaitClass::Store));
         }
-        self.start_session(visit, None, subject, out).map(|_| ())
+        self.start_session(visit, Before::Nothing, subject, out).map(|_| ())
     }
 
     /// Session cookie first, companion after it.
