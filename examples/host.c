@@ -32,10 +32,7 @@ static int canonical_same(janua_str name, janua_str listed) {
     return 1;
 }
 
-static int is_identity(janua_str name) {
-    const janua_str *names;
-    size_t count;
-    if (janua_strip_list(engine, &names, &count) != JANUA_OK) return 1;
+static int is_listed(janua_str name, const janua_str *names, size_t count) {
     for (size_t i = 0; i < count; i++)
         if (canonical_same(name, names[i])) return 1;
     return 0;
@@ -60,9 +57,10 @@ static void application(struct request *r, const janua_decision *d, const janua_
     if (!out) return;
     fputs("{\"method\":", out), json_text(out, d->method);
     fputs(",\"path\":", out), json_text(out, d->path);
+    if (d->query.len) fputs(",\"query\":", out), json_text(out, d->query);
     fputs(",\"told\":{", out);
     for (size_t i = 0, n = 0; i < count; i++) {
-        if (!is_identity(inward[i].name)) continue;
+        if (!is_listed(inward[i].name, d->strip, d->strip_len)) continue;
         fputs(n++ ? "," : "", out), json_text(out, inward[i].name);
         fputc(':', out), json_text(out, inward[i].value);
     }
@@ -92,7 +90,7 @@ static void pass_on(struct request *r, const janua_decision *d) {
     janua_header inward[HEADERS_MAX * 2];
     size_t n = 0;
     for (size_t i = 0; i < r->header_count; i++)
-        if (!is_identity(r->headers[i].name)) inward[n++] = r->headers[i];
+        if (!is_listed(r->headers[i].name, d->strip, d->strip_len)) inward[n++] = r->headers[i];
     for (size_t i = 0; i < d->set_inward_len && n < HEADERS_MAX * 2; i++) inward[n++] = d->set_inward[i];
     application(r, d, inward, n);
 }

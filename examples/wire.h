@@ -163,12 +163,24 @@ static void discard_body(struct request *r) {
     }
 }
 
+static const char *phrase(int status) {
+    static const struct { int status; const char *text; } all[] = {
+        {200, "OK"}, {204, "No Content"}, {303, "See Other"}, {400, "Bad Request"}, {401, "Unauthorized"},
+        {403, "Forbidden"}, {404, "Not Found"}, {405, "Method Not Allowed"}, {408, "Request Timeout"}, {409, "Conflict"},
+        {413, "Content Too Large"}, {431, "Request Header Fields Too Large"}, {501, "Not Implemented"},
+        {503, "Service Unavailable"},
+    };
+    for (size_t i = 0; i < sizeof all / sizeof *all; i++)
+        if (all[i].status == status) return all[i].text;
+    return status < 400 ? "Done" : "Refused";
+}
+
 static void answer(struct request *r, int status, const janua_header *headers, size_t count, janua_str body) {
     char *text = NULL;
     size_t len = 0;
     FILE *out = open_memstream(&text, &len);
     if (!out) return;
-    fprintf(out, "HTTP/1.1 %d %s\r\n", status, status < 300 ? "OK" : status < 400 ? "See Other" : "Refused");
+    fprintf(out, "HTTP/1.1 %d %s\r\n", status, phrase(status));
     for (size_t i = 0; i < count; i++)
         fprintf(out, "%.*s: %.*s\r\n", (int)headers[i].name.len, headers[i].name.ptr,
                 (int)headers[i].value.len, headers[i].value.ptr);

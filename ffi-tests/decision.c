@@ -56,6 +56,27 @@ int main(void) {
         janua_decision_clear(&d);
     }
 
+    /* What was proof goes no further; what was not does. The list outlives the site that it belongs to. */
+    char line[700];
+    snprintf(line, sizeof line, "theme=dark; %s; lang=en", cookie);
+    janua_header several = {view("Cookie"), view(line)};
+    request = request_of("GET", "/api/models", &several);
+    request.query = view("page=2&x=a%20b");
+    janua_site *brief = site_of(engine);
+    CHECK_STATUS(janua_decide(brief, &request, JANUA_FAST, &d, &err), JANUA_OK, err);
+    janua_site_free(brief);
+    CHECK(d.outcome == JANUA_ALLOW);
+    CHECK(same(header_of(d.set_inward, d.set_inward_len, "Cookie"), "theme=dark; lang=en"));
+    CHECK(same(d.query, "page=2&x=a%20b"));
+    int cookies = 0, users_named = 0;
+    for (size_t i = 0; i < d.strip_len; i++) {
+        cookies += same(d.strip[i], "cookie");
+        users_named += same(d.strip[i], "x_user");
+    }
+    CHECK(cookies == 1 && users_named == 1);
+    janua_decision_clear(&d);
+    request = request_of("GET", "/api/models", &header);
+
     /* Many decisions at once: each has views of its own. */
     enum { MANY = 100 };
     static janua_decision many[MANY];

@@ -22,7 +22,7 @@ expect() { # exit code, text, arguments of minimal...
 cat >"$dir/janua.toml" <<'TOML'
 [engine]
 site = "data.test"
-profile = "menandmice"
+profile = "basic.toml"
 secure = false
 [keyring]
 path = "ephemeral"
@@ -31,6 +31,20 @@ kind = "memory"
 [directory]
 htpasswd = "users.htpasswd"
 TOML
+cat >"$dir/basic.toml" <<'TOML'
+name = "basic"
+[proof.basic]
+kind = "password"
+at = ["auth:Basic"]
+[[endpoint]]
+name = "all"
+match = ["* /**"]
+do = "pass"
+proof = ["basic"]
+need = "user"
+missing = { status = 401, type = "text/plain; charset=utf-8", body = "Who are you?" }
+refused = { status = 401, type = "text/plain; charset=utf-8", body = "Who are you?" }
+TOML
 # Aladdin / OpenSesame
 cat >"$dir/users.htpasswd" <<'USERS'
 Aladdin:$2b$05$abcdefghijklmnopqrstuuOxBIk28OHx01w9TLxCax/ROqtDBIKGG
@@ -38,8 +52,8 @@ USERS
 
 expect 2 usage
 expect 1 JANUA_E "$dir/missing.toml" GET /
-expect 1 "not allowed" "$dir/janua.toml" GET /mmws/api/DNSZones
-expect 1 "not allowed" "$dir/janua.toml" GET /mmws/api/DNSZones "Basic QWxhZGRpbjp3cm9uZw=="
-expect 0 "allowed: proven, principal \"Aladdin\"" "$dir/janua.toml" GET /mmws/api/DNSZones "Basic QWxhZGRpbjpPcGVuU2VzYW1l"
+expect 1 "not allowed" "$dir/janua.toml" GET /reports
+expect 1 "not allowed" "$dir/janua.toml" GET /reports "Basic QWxhZGRpbjp3cm9uZw=="
+expect 0 "allowed: proven, principal \"Aladdin\"" "$dir/janua.toml" GET /reports "Basic QWxhZGRpbjpPcGVuU2VzYW1l"
 echo "minimal: 5 checks, $failed failed"
 [ "$failed" -eq 0 ]

@@ -63,8 +63,10 @@ verdict() { # name, 0 for passed
     fi
 }
 
+# "Possibly lost" is left out: Rust's reference counts are pointed to behind their head, which to valgrind is a maybe, in
+# children of `fork` that leave with their engine alive. What nothing points to any more is definite.
 memcheck="valgrind --quiet --keep-debuginfo=yes --error-exitcode=98 --leak-check=full
-    --show-leak-kinds=definite,indirect,possible --errors-for-leak-kinds=definite,indirect,possible
+    --show-leak-kinds=definite,indirect --errors-for-leak-kinds=definite,indirect
     --suppressions=$here/valgrind.supp"
 
 run() { # name, command...
@@ -98,7 +100,9 @@ if [ "$mode" = plain ]; then
     verdict "abi: header in C++11" $?
 fi
 
-for name in config engine decision parse password session token user audit misuse lying fork threads; do
+alone=
+if [ "$mode" = plain ]; then alone=alloc; fi
+for name in $alone config engine decision parse password session token user audit misuse lying fork threads; do
     # shellcheck disable=SC2086
     if $cc -std=gnu11 $flags "$here/$name.c" -o "$out/$name" $link; then
         if [ "$mode" = valgrind ] && [ "$name" = threads ]; then

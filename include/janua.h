@@ -276,7 +276,8 @@ void janua_config_free(janua_config *config);
 /* --------------------------------------------------------------------------- Engine and site */
 
 /**
- * Of a site: a request without proof is allowed, without a principal. A bad proof is still refused.
+ * Of a site: a request without proof is allowed, without a principal. A bad proof is still refused, and so is nobody
+ * at all where the profile needs a role.
  */
 #define JANUA_SITE_OPTIONAL 1
 
@@ -520,12 +521,21 @@ typedef struct {
      */
     janua_str method;
     janua_str path;
+    /**
+     * Of JANUA_ALLOW: the query to pass on: as received, without the parameters that carried a
+     * credential.
+     */
+    janua_str query;
     /** The name of the profile's endpoint, for logs. */
     janua_str endpoint;
     /**
-     * Headers to set on the request that goes inward, after all names of janua_strip_list were
-     * removed from it.
+     * Of JANUA_ALLOW: headers to remove from the request, by name in the form of janua_strip_list.
+     * All of that list, and the headers that carried credentials: what was proven here is of no use
+     * further in. Cookies of others come back in set_inward.
      */
+    const janua_str *strip;
+    size_t strip_len;
+    /** Of JANUA_ALLOW: headers to set on the request, after those were removed. */
     const janua_header *set_inward;
     size_t set_inward_len;
     /** Headers to add to the answer, whoever makes it; cookies first. A name may repeat. */
@@ -783,10 +793,10 @@ janua_status janua_token_check(const janua_site *site,
  * Revokes a token, and every other one of the same principal with the same session id. In force when
  * the call returns.
  *
- * *Returns*: JANUA_OK; JANUA_E_REFUSED for a token that carries no session id (end it with
- * janua_revoke_principal) or is none of ours; JANUA_E_MALFORMED for what is no token;
- * JANUA_E_UNAVAILABLE when the store did not answer: then the token may still be good; JANUA_E_FORK;
- * JANUA_E_NULL. *Blocks*: writes the store. *Since*: 0.1.0.
+ * *Returns*: JANUA_OK; JANUA_E_REFUSED for what is no good token of this purpose, and for a token that
+ * carries no session id (end it with janua_revoke_principal); JANUA_E_UNAVAILABLE when the store did
+ * not answer: then the token may still be good; JANUA_E_FORK; JANUA_E_NULL. *Blocks*: writes the
+ * store. *Since*: 0.1.0.
  */
 janua_status janua_token_revoke(const janua_site *site,
                                 janua_str purpose,
@@ -903,6 +913,8 @@ typedef struct {
     janua_str endpoint;
     /** The method as matched. */
     janua_str method;
+    /** Of a refusal: the eight digits that the client may have been shown to quote; or empty. */
+    janua_str reference;
 } janua_event;
 
 /** Where events go. `event` must be there, `destroy` may be NULL. */

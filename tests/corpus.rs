@@ -8,13 +8,15 @@ mod bodies;
 
 type Body = fn(&[u8]);
 
-const TARGETS: [(&str, Body); 7] = [
+const TARGETS: [(&str, Body); 9] = [
     ("authorization", bodies::authorization::run),
     ("cookie", bodies::cookie::run),
+    ("decide", bodies::decide::run),
     ("form", bodies::form::run),
     ("header", bodies::header::run),
     ("json", bodies::json::run),
     ("path", bodies::path::run),
+    ("token_open", bodies::token_open::run),
     ("xml", bodies::xml::run),
 ];
 
@@ -37,9 +39,10 @@ fn every_seed_and_every_beginning_of_one_keeps_the_promises() {
             let data = fs::read(&seed).unwrap();
             println!("{}", seed.display());
             (0..=data.len()).for_each(|end| run(&data[..end]));
-            // One byte changed at a time, to bytes that mean something to some parser.
+            // One byte changed at a time, to bytes that mean something to some parser. A whole decision takes longer.
+            let bytes: &[u8] = if target == "decide" { b"$/%" } else { b"\0\n \"%&/.:;<=?\\}\xff" };
             for at in 0..data.len() {
-                for byte in *b"\0\n \"%&/.:;<=?\\}\xff" {
+                for &byte in bytes {
                     let mut changed = data.clone();
                     changed[at] = byte;
                     run(&changed);
@@ -47,6 +50,33 @@ fn every_seed_and_every_beginning_of_one_keeps_the_promises() {
             }
         }
     }
+}
+
+/// A body that lets nothing through asserts nothing about what is let through.
+#[test]
+fn the_seeds_of_decide_reach_what_they_are_for() {
+    use janua::base::Reason;
+    let reached = [
+        Reason::Proven,
+        Reason::Open,
+        Reason::LoggedIn,
+        Reason::LoggedOut,
+        Reason::Missing,
+        Reason::Malformed,
+        Reason::Incomplete,
+        Reason::PathAmbiguous,
+        Reason::UnknownUser,
+        Reason::SessionUnknown,
+        Reason::SessionRevoked,
+        Reason::SessionConflict,
+        Reason::CrossSite,
+        Reason::NoEndpoint,
+    ];
+    for seed in sorted(&fuzz().join("corpus/decide")) {
+        bodies::decide::run(&fs::read(&seed).unwrap());
+    }
+    let missed: Vec<_> = reached.into_iter().filter(|reason| bodies::decide::count(*reason) == 0).collect();
+    assert!(missed.is_empty(), "{missed:?}");
 }
 
 #[test]

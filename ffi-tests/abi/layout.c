@@ -45,7 +45,10 @@ int main(void) {
     FIELD(janua_decision, session_ref);
     FIELD(janua_decision, method);
     FIELD(janua_decision, path);
+    FIELD(janua_decision, query);
     FIELD(janua_decision, endpoint);
+    FIELD(janua_decision, strip);
+    FIELD(janua_decision, strip_len);
     FIELD(janua_decision, set_inward);
     FIELD(janua_decision, set_inward_len);
     FIELD(janua_decision, response);
@@ -78,6 +81,7 @@ int main(void) {
     FIELD(janua_event, client);
     FIELD(janua_event, endpoint);
     FIELD(janua_event, method);
+    FIELD(janua_event, reference);
     SIZE(janua_audit);
     FIELD(janua_audit, size);
     FIELD(janua_audit, ctx);

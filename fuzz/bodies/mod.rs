@@ -1,18 +1,20 @@
 //! One body for each fuzz target: what must hold for every input.
 //!
-//! `fuzz_targets/` runs a body under libFuzzer (`cargo +nightly fuzz run NAME /tmp/found fuzz/corpus/NAME`, so that
-//! what it finds stays out of the seeds), `tests/corpus.rs` runs it over `corpus/NAME/` under plain `cargo test`. A
-//! body asserts what its parser promises; that it does not panic is the least of it.
+//! `fuzz_targets/` runs a body under libFuzzer (`scripts/fuzz SECONDS NAME`), `tests/corpus.rs` runs it over
+//! `corpus/NAME/` under plain `cargo test`. A body asserts what its parser promises; that it does not panic is the
+//! least of it.
 
 // A target uses one body; the others are dead code to it.
 #![allow(dead_code)]
 
 pub mod authorization;
 pub mod cookie;
+pub mod decide;
 pub mod form;
 pub mod header;
 pub mod json;
 pub mod path;
+pub mod token_open;
 pub mod xml;
 
 /// Whether `view` lies within `input`: a parser of views may hand out nothing else.

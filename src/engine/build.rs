@@ -4,7 +4,8 @@ use crate::base::Secret;
 use crate::base::document;
 use crate::base::{Clock, Error, Now, Result};
 use crate::crypto::keyring::Keyring;
-use crate::directory::{Directory, Host, Htpasswd, UsersFile};
+use crate::crypto::mac::MacKey;
+use crate::directory::{Directory, Host, HostDirectory, Htpasswd, UsersFile};
 use crate::engine::client::Proxies;
 use crate::engine::config::{Config, EPHEMERAL, HeadersSection, SessionSection, Tree};
 use crate::engine::csrf::CrossSite;
@@ -21,7 +22,7 @@ use crate::throttle::{self, Throttle};
 use crate::token::{Binding, Sealer};
 use parking_lot::Mutex;
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 /// Users of a host's own directory that are kept at hand.
@@ -30,8 +31,8 @@ const HOST_USERS: usize = 4096;
 /// Pairs that the verified-credential cache holds.
 const REMEMBERED_PAIRS: usize = 4096;
 
-/// Longest life of anything a revocation may have to stop, in seconds: the longest token and session that profiles allow.
-const LONGEST_LIFE: u32 = 400 * 86_400;
+/// Longest life of a token, in seconds: so long are revocations remembered.
+pub(crate) const LONGEST_LIFE: u32 = 400 * 86_400;
 
 /// Names under which other products tell upstreams who is calling: no request may bring them in either.
 const IDENTITY_HEADERS: [&str; 10] = [
@@ -62,44 +63,18 @@ pub(crate) struct Defaults {
 
 pub(crate) fn engine(config: Config) -> Result<Engine> {
     let Config { file, folder, tree, directory: host, audit, clock, .. } = config;
-    let config_path = |p: &str| folder.join(p);
     let in_file = |e: Error| e.at(&file);
     let clock = clock.unwrap_or_else(Clock::system);
-    let now = clock.now().unix();
     let site = site_name(&tree).map_err(in_file)?;
-    let keyring = match tree.keyring.path.as_deref() {
-        Some(EPHEMERAL) => Keyring::ephemeral(now)?,
-        Some(path) => Keyring::load(&config_path(path), now)?,
-        None => return Err(in_file(missing_keyring())),
-    };
-    let keyring_words = match tree.keyring.path.as_deref() {
-        Some(path) if path != EPHEMERAL => config_path(path).display().to_string(),
-        _ => EPHEMERAL.to_owned(),
-    };
+    let (keyring, keyring_words) = keyring(&tree, &folder, clock.now()).map_err(in_file)?;
     let policy = password_policy(&tree).map_err(in_file)?;
     let max_password = policy.max_password;
     let site_key = |label: &str| keyring.site_key(label);
-    let dummy = site_key("janua/1 dummy");
-    let directory: Box<dyn Directory> = match (host, &tree.directory.users, &tree.directory.htpasswd) {
-        (Some(host), None, None) => {
-            Box::new(Host::new(host, Vec::new(), &policy, dummy, clock.clone(), HOST_USERS).map_err(in_file)?)
-        }
-        (None, Some(path), None) => Box::new(UsersFile::open(&config_path(path), policy.clone(), dummy)?),
-        (None, None, Some(path)) => Box::new(Htpasswd::open(&config_path(path), policy.clone(), dummy)?),
-        (None, None, None) => {
-            return Err(in_file(Error::invalid("no directory: set directory.users or directory.htpasswd")));
-        }
-        _ => return Err(in_file(Error::invalid("two directories: keep one of users, htpasswd and the host's own"))),
-    };
+    let directory = directory(host, &tree, &folder, &policy, site_key("janua/1 dummy"), &clock).map_err(in_file)?;
     let page = Arc::new(ProcessPage::new());
-    let store = store(&tree, clock.now()).map_err(in_file)?;
     let throttle_settings =
         throttle::Settings { alarm_per_minute: tree.throttle.alarm_per_minute, ..throttle::Settings::default() };
     let engine = &tree.engine;
-    let gates = tree.gates.iter().map(|(profile, gates)| {
-        let secrets = gates.iter().map(|(name, value)| (name.clone(), Secret::from(value.as_bytes()))).collect();
-        (profile.clone(), secrets)
-    });
     Ok(Engine {
         cross_site: CrossSite::new(engine.csrf, &site, &engine.same_site),
         secure: engine.secure,
@@ -109,7 +84,7 @@ pub(crate) fn engine(config: Config) -> Result<Engine> {
         max_password,
         proxies: Proxies::parse(&engine.trusted_proxies).map_err(in_file)?,
         strip: strip_list(&tree.headers).map_err(in_file)?,
-        store,
+        store: store(&tree, clock.now()).map_err(in_file)?,
         directory,
         hasher: Hasher::new(policy)?,
         permits: Permits::new(tree.password.places.max(1) as usize),
@@ -120,21 +95,65 @@ pub(crate) fn engine(config: Config) -> Result<Engine> {
         audit,
         metrics: Metrics::new(),
         process: page,
-        defaults: Defaults {
-            profile: engine.profile.clone(),
-            prefix: engine.prefix.clone(),
-            gates: gates.collect(),
-            settings: tree.settings.clone(),
-            token_lifetime: tree.token.lifetime.map(|s| s.0),
-            session: tree.session,
-            keyring: keyring_words,
-            folder,
-            file,
-        },
-        inward: tree.headers,
+        inward: tree.headers.clone(),
+        defaults: Defaults::new(tree, keyring_words, folder, file),
         sealer: Sealer::new(Arc::new(keyring), clock.clone()),
         clock,
         site,
+    })
+}
+
+impl Defaults {
+    fn new(tree: Tree, keyring: String, folder: PathBuf, file: String) -> Defaults {
+        let secrets = |gates: BTreeMap<String, String>| {
+            gates.into_iter().map(|(name, value)| (name, Secret::new(value.into_bytes()))).collect()
+        };
+        Defaults {
+            profile: tree.engine.profile,
+            prefix: tree.engine.prefix,
+            gates: tree.gates.into_iter().map(|(profile, gates)| (profile, secrets(gates))).collect(),
+            settings: tree.settings,
+            token_lifetime: tree.token.lifetime.map(|s| s.0),
+            session: tree.session,
+            keyring,
+            folder,
+            file,
+        }
+    }
+}
+
+/// The ring, and what a person is told of where it came from.
+fn keyring(tree: &Tree, folder: &Path, now: Now) -> Result<(Keyring, String)> {
+    match tree.keyring.path.as_deref() {
+        Some(EPHEMERAL) => Ok((Keyring::ephemeral(now.unix())?, EPHEMERAL.to_owned())),
+        Some(path) => {
+            let path = folder.join(path);
+            Ok((Keyring::load(&path, now.unix())?, path.display().to_string()))
+        }
+        None => Err(Error::invalid(
+            "no keyring: set keyring.path to a file made by `janua keyring new`, or to \"ephemeral\" for keys that die \
+             with the process and log everybody out",
+        )),
+    }
+}
+
+/// The one directory that was configured.
+fn directory(
+    host: Option<Box<dyn HostDirectory>>,
+    tree: &Tree,
+    folder: &Path,
+    policy: &password::Policy,
+    dummy: MacKey,
+    clock: &Clock,
+) -> Result<Box<dyn Directory>> {
+    Ok(match (host, &tree.directory.users, &tree.directory.htpasswd) {
+        (Some(host), None, None) => Box::new(Host::new(host, Vec::new(), policy, dummy, clock.clone(), HOST_USERS)?),
+        (None, Some(path), None) => Box::new(UsersFile::open(&folder.join(path), policy.clone(), dummy)?),
+        (None, None, Some(path)) => Box::new(Htpasswd::open(&folder.join(path), policy.clone(), dummy)?),
+        (None, None, None) => {
+            return Err(Error::invalid("no directory: set directory.users or directory.htpasswd"));
+        }
+        _ => return Err(Error::invalid("two directories: keep one of users, htpasswd and the host's own")),
     })
 }
 
@@ -147,13 +166,6 @@ fn site_name(tree: &Tree) -> Result<String> {
         ));
     }
     Ok(site.to_ascii_lowercase())
-}
-
-fn missing_keyring() -> Error {
-    Error::invalid(
-        "no keyring: set keyring.path to a file made by `janua keyring new`, or to \"ephemeral\" for keys that die with \
-         the process and log everybody out",
-    )
 }
 
 fn body_limit(limit: u32) -> Result<usize> {

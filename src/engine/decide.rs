@@ -121,12 +121,14 @@ impl Asked<'_> {
         Ok(())
     }
 
-    /// Need, tenant, cross-site and path rules on what was proven.
+    /// Need, tenant, cross-site and path rules on what was proven, and then the end of a one-time password.
     pub fn judge(&self, visit: &Visit<'_>, subject: &mut Subject) -> Result<(), Stop> {
         let endpoint = visit.endpoint();
         self.settle_tenant(visit, subject)?;
         if let Err(reason) = policy::judge(endpoint.need(), subject) {
-            let lets_pass = self.site.optional && endpoint.action() == Action::Pass && reason == Reason::Missing;
+            // Optional is who somebody is; a place that names a role is for nobody else.
+            let open = self.site.optional && !matches!(endpoint.need(), Need::Role(_));
+            let lets_pass = open && endpoint.action() == Action::Pass && reason == Reason::Missing;
             if !lets_pass {
                 self.note(|| format!("the endpoint needs {}: {}", need_word(endpoint.need()), reason.name()));
                 return Err(reason.into());
@@ -140,7 +142,7 @@ impl Asked<'_> {
         if subject.ambient && (is_unsafe(visit.method()) || self.upgrades()) {
             self.same_site()?;
         }
-        Ok(())
+        self.use_up(subject)
     }
 
     /// Refuses what another site made the browser send.

@@ -162,7 +162,7 @@ impl Engine {
     }
 
     /// One profile under one prefix. `profile`: a built-in's name or a path ending in `.toml`; none takes the
-    /// configuration's. `optional`: a request without proof passes, without a principal.
+    /// configuration's. `optional`: a request without proof passes, without a principal, but where a role is needed.
     pub fn site(self: &Arc<Self>, profile: Option<&str>, prefix: Option<&str>, optional: bool) -> Result<Arc<Site>> {
         build::site(self, profile, prefix, optional).map(Arc::new)
     }

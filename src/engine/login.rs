@@ -2,12 +2,14 @@
 //!
 //! The store's number is read first, then the throttle reserves a place, then a hash permit, then the directory, then
 //! the hash, and only after the hash whether the user is disabled, pending or of another tenant. Every way to log in
-//! comes through [`Asked::verify`], so that there is one count of failures over all of them.
+//! comes through [`Asked::verify`], so that there is one count of failures over all of them. A one-time password is used
+//! up last ([`Asked::use_up`]), when nothing else can refuse the request any more.
 
 use crate::base::{Reason, Status, encoding};
 use crate::directory::{self, Resident, User};
 use crate::engine::decide::{Asked, Stop};
 use crate::engine::decision::WaitClass;
+use crate::engine::policy;
 use crate::engine::subject::Subject;
 use crate::password::verified::{Flight, Pair as CachedPair, Tag};
 use crate::profile::{Pair, Visit};
@@ -21,23 +23,69 @@ pub(crate) struct Verified {
     pub user: Arc<User>,
     /// The store's number, read before anything else.
     pub seq: u64,
-    /// The one-time password was used.
+    /// It was the one-time password, which is still to be used up.
     pub one_time: bool,
+}
+
+/// How a password was right.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Right {
+    Good,
+    /// And its hash is worth making anew.
+    Stale,
+    OneTime,
 }
 
 /// Longest name, in bytes, that is looked up.
 const MAX_NAME: usize = 256;
 
+/// Where a name is put into another form without allocating. Longer names than any directory has are allocated.
+pub(crate) struct NameRoom([u8; MAX_NAME]);
+
+impl NameRoom {
+    pub const fn new() -> NameRoom {
+        NameRoom([0; MAX_NAME])
+    }
+
+    /// `name` folded.
+    fn folded<'n>(&'n mut self, name: &'n str) -> Cow<'n, str> {
+        directory::fold_into(name, &mut self.0).map_or_else(|| directory::fold(name), Cow::Borrowed)
+    }
+
+    /// `domain\user`, folded where that is wanted.
+    fn joined(&mut self, domain: &str, user: &str, fold: bool) -> Cow<'_, str> {
+        match self.join(domain, user, fold) {
+            Some(length) => String::from_utf8_lossy(self.0.get(..length).unwrap_or_default()),
+            None if fold => Cow::Owned(directory::fold(&format!("{domain}\\{user}")).into_owned()),
+            None => Cow::Owned(format!("{domain}\\{user}")),
+        }
+    }
+
+    fn join(&mut self, domain: &str, user: &str, fold: bool) -> Option<usize> {
+        let mut length = 0;
+        for part in [domain, "\\", user] {
+            let rest = self.0.get_mut(length..)?;
+            if fold {
+                length += directory::fold_into(part, rest)?.len();
+            } else {
+                rest.get_mut(..part.len())?.copy_from_slice(part.as_bytes());
+                length += part.len();
+            }
+        }
+        Some(length)
+    }
+}
+
 impl Asked<'_> {
     /// A pair that comes with an ordinary request: known pairs are remembered, so that they are hashed once.
     pub fn check_pair(&self, visit: &Visit<'_>, pair: &Pair<'_>, subject: &mut Subject) -> Result<(), Stop> {
-        let name = self.canonical(&pair.user, pair.domain.as_deref());
+        let mut room = NameRoom::new();
+        let name = self.canonical(&pair.user, pair.domain.as_deref(), &mut room);
         let password = &*pair.password;
-        let folded = directory::fold(&name);
-        let account = self.account(&folded);
         let engine = self.engine;
-        if engine.throttle.delayed(&account, self.now) && !engine.throttle.is_known(&account, self.now) {
+        if !engine.throttle.quiet(self.now) && self.is_delayed(&name) {
             self.note(|| "too many failures: refused without looking at the password".to_owned());
+            self.mark_name(&name);
             return Err(Reason::Throttled.into());
         }
         let tenant = visit.tenant()?;
@@ -58,19 +106,36 @@ impl Asked<'_> {
         if self.fast {
             return Err(Stop::Wait(WaitClass::Hash));
         }
-        let (user, seq) = self.verify_once(&tag, &name, password)?;
-        (subject.user, subject.seq) = (Some(user), seq);
+        let verified = self.verify_once(&tag, &name, password)?;
+        subject.verified(verified);
         Ok(())
     }
 
+    /// Whether guesses at this name from here must wait. The known pairs of its owner need not.
+    fn is_delayed(&self, name: &str) -> bool {
+        let mut room = NameRoom::new();
+        let folded = room.folded(name);
+        let account = self.account(&folded);
+        let throttle = &self.engine.throttle;
+        throttle.delayed(&account, self.now) && !throttle.is_known(&account, self.now)
+    }
+
     /// Verifies a pair of which many equal requests may come at once: one of them hashes, the others get its word.
-    fn verify_once(&self, tag: &Tag, name: &str, password: &[u8]) -> Result<(Arc<User>, u64), Stop> {
+    fn verify_once(&self, tag: &Tag, name: &str, password: &[u8]) -> Result<Verified, Stop> {
         let cache = &self.engine.verified;
         let lead = match cache.fly(tag, self.hash_wait())? {
             Flight::Lead(lead) => lead,
-            Flight::Refused(reason) => return Err(reason.into()),
-            Flight::Remembered => return self.remembered(tag)?.ok_or(Stop::Refuse(Reason::Busy)),
+            Flight::Refused(reason) => {
+                self.mark_name(name);
+                return Err(reason.into());
+            }
+            Flight::Remembered => return self.known(tag)?.ok_or(Stop::Refuse(Reason::Busy)),
         };
+        // Who looked just before another one landed leads again: it looks again.
+        if let Some(known) = self.known(tag)? {
+            lead.remembered();
+            return Ok(known);
+        }
         match self.verify(name, password) {
             Ok(verified) => {
                 if !verified.one_time {
@@ -78,7 +143,7 @@ impl Asked<'_> {
                     cache.remember(tag, &user.id, user.generation, verified.seq, self.now);
                     lead.remembered();
                 }
-                Ok((verified.user, verified.seq))
+                Ok(verified)
             }
             Err(Stop::Refuse(reason)) if reason != Reason::Throttled => {
                 lead.refused(reason);
@@ -86,6 +151,10 @@ impl Asked<'_> {
             }
             Err(stop) => Err(stop),
         }
+    }
+
+    fn known(&self, tag: &Tag) -> Result<Option<Verified>, Stop> {
+        Ok(self.remembered(tag)?.map(|(user, seq)| Verified { user, seq, one_time: false }))
     }
 
     fn hash_wait(&self) -> Duration {
@@ -103,7 +172,7 @@ impl Asked<'_> {
         if hit.seq < engine.store.floor(&user.id).map_err(|_| Reason::StoreUnavailable)? {
             return Ok(None);
         }
-        let good = !user.disabled && !user.pending && user.generation == hit.generation;
+        let good = policy::in_force(&user).is_ok() && user.generation == hit.generation;
         Ok(good.then_some((user, hit.seq)))
     }
 
@@ -147,23 +216,19 @@ impl Asked<'_> {
             self.hash_nobody(name, password, true);
             return Err(Reason::UnknownUser);
         };
-        let one_time = self.right_password(&user, name, password)?;
-        if user.disabled {
-            return Err(Reason::Disabled);
+        let right = self.right_password(&user, name, password)?;
+        policy::in_force(&user)?;
+        if right == Right::Stale {
+            self.rehash(&user, password);
         }
-        if user.pending {
-            return Err(Reason::Pending);
-        }
-        let user = if one_time { self.use_up(user)? } else { user };
-        Ok((user, one_time))
+        Ok((user, right == Right::OneTime))
     }
 
-    /// Whether the password is right; `true` when it is the one-time one.
-    fn right_password(&self, user: &User, name: &str, password: &[u8]) -> Result<bool, Reason> {
+    fn right_password(&self, user: &User, name: &str, password: &[u8]) -> Result<Right, Reason> {
         let engine = self.engine;
         if let Some(answer) = engine.directory.check_host(name, password) {
             return match answer {
-                Ok(true) => Ok(false),
+                Ok(true) => Ok(Right::Good),
                 Ok(false) => Err(Reason::WrongPassword),
                 Err(_) => Err(Reason::DirectoryUnavailable),
             };
@@ -171,20 +236,17 @@ impl Asked<'_> {
         if let Some(once) = &user.one_time
             && engine.hasher.verify(once, password)?.ok
         {
-            return Ok(true);
+            return Ok(Right::OneTime);
         }
         let Some(hash) = &user.hash else {
             self.hash_nobody(name, password, false);
             return Err(Reason::WrongPassword);
         };
-        let verdict = engine.hasher.verify(hash, password)?;
-        if !verdict.ok {
-            return Err(Reason::WrongPassword);
+        match engine.hasher.verify(hash, password)? {
+            verdict if !verdict.ok => Err(Reason::WrongPassword),
+            verdict if verdict.stale => Ok(Right::Stale),
+            _ => Ok(Right::Good),
         }
-        if verdict.stale {
-            self.rehash(user, hash, password);
-        }
-        Ok(false)
     }
 
     /// Spends on a name without a hash what some user's name would cost.
@@ -196,45 +258,47 @@ impl Asked<'_> {
         }
     }
 
-    /// A stale hash is made anew; that it cannot be written is no reason to refuse a right password.
-    fn rehash(&self, user: &User, old: &str, password: &[u8]) {
+    /// A stale hash is made anew; that it cannot be written is no reason to refuse a right password. Only for who is let
+    /// in: the time that it takes would tell that the password was right.
+    fn rehash(&self, user: &User, password: &[u8]) {
         let directory = &self.engine.directory;
         // Who asks for an explanation changes nothing.
         if self.steps.is_some() || !directory.may_rehash() {
             return;
         }
+        let Some(old) = &user.hash else { return };
         let Ok(new) = self.engine.hasher.hash(password) else { return };
         let _ = directory.rehash(&user.id, old, &new);
     }
 
-    /// A one-time password opens once. Where it cannot be used up, it opens nothing.
-    fn use_up(&self, user: Arc<User>) -> Result<Arc<User>, Reason> {
-        let Some(once) = user.one_time.as_deref() else { return Err(Reason::WrongPassword) };
+    /// Uses up the one-time password that proved `subject`, if one did: it opens once, and where it cannot be used up it
+    /// opens nothing. Called when nothing else can refuse the request, or a refusal would lock its owner out.
+    pub fn use_up(&self, subject: &mut Subject) -> Result<(), Stop> {
+        let Some(user) = subject.user.as_mut().filter(|_| subject.one_time) else { return Ok(()) };
+        let Some(once) = user.one_time.as_deref() else { return Err(Reason::WrongPassword.into()) };
         let spent = if self.steps.is_some() { Ok(true) } else { self.engine.directory.spend_one_time(&user.id, once) };
         match spent {
             Ok(true) => {
-                let mut changed = (*user).clone();
+                let mut changed = (**user).clone();
                 changed.one_time = None;
                 changed.must_change = true;
-                Ok(Arc::new(changed))
+                *user = Arc::new(changed);
+                subject.one_time = false;
+                Ok(())
             }
-            Ok(false) => Err(Reason::WrongPassword),
-            Err(_) => Err(Reason::DirectoryUnavailable),
+            Ok(false) => Err(Reason::WrongPassword.into()),
+            Err(_) => Err(Reason::DirectoryUnavailable.into()),
         }
     }
 
-    /// The name as directory, throttle and cache all know it.
-    pub fn canonical<'n>(&self, user: &'n str, domain: Option<&str>) -> Cow<'n, str> {
-        let mut name = match domain.filter(|d| !d.is_empty()) {
-            Some(domain) => Cow::Owned(format!("{domain}\\{user}")),
+    /// The name as directory, throttle and cache all know it. Does not allocate for a name of a usual length.
+    pub fn canonical<'n>(&self, user: &'n str, domain: Option<&str>, room: &'n mut NameRoom) -> Cow<'n, str> {
+        let fold = self.site.profile.lenient().user_case;
+        match domain.filter(|d| !d.is_empty()) {
+            None if fold => room.folded(user),
             None => Cow::Borrowed(user),
-        };
-        if self.site.profile.lenient().user_case
-            && let Cow::Owned(folded) = directory::fold(&name)
-        {
-            name = Cow::Owned(folded);
+            Some(domain) => room.joined(domain, user, fold),
         }
-        name
     }
 
     /// Names are told to audit as keyed digests: people type passwords where the name belongs.
@@ -257,4 +321,21 @@ pub(crate) fn made(error: crate::base::Error) -> Stop {
         Status::Refused => Reason::SessionRevoked,
         _ => Reason::StoreUnavailable,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_has_one_form_whether_it_fits_the_room_or_not() {
+        let long = "Ä".repeat(MAX_NAME);
+        for (domain, user) in [("ACME", "AlexK"), ("acme", "alexk"), ("ACME", long.as_str()), (&long, "x")] {
+            let whole = format!("{domain}\\{user}");
+            assert_eq!(NameRoom::new().joined(domain, user, false), whole);
+            assert_eq!(NameRoom::new().joined(domain, user, true), directory::fold(&whole));
+            assert_eq!(NameRoom::new().folded(user), directory::fold(user));
+        }
+        assert!(matches!(NameRoom::new().joined("ACME", "AlexK", true), Cow::Borrowed("acme\\alexk")));
+    }
 }

@@ -5,6 +5,7 @@
 
 use crate::base::{Reason, encoding, random, secret};
 use crate::directory::Tenant;
+use crate::engine::act::Before;
 use crate::engine::audit::{Event, EventKind};
 use crate::engine::decide::{Asked, Stop};
 use crate::engine::decision::{Decision, Outcome};
@@ -249,10 +250,9 @@ impl Asked<'_> {
                 out.push_extra(name, value);
             }
         }
-        if visit.has_extra() {
-            for (name, value) in visit.extra()? {
-                out.push_extra(name, &value);
-            }
+        for extra in visit.extra() {
+            let (name, value) = extra?;
+            out.push_extra(name, &value);
         }
         Ok(())
     }
@@ -274,10 +274,7 @@ impl Asked<'_> {
                 out.push_inward(b"Cookie", rest);
             }
         }
-        let ours = |piece: &[u8]| {
-            let name = form::pairs(piece).next().map(|(name, _)| name).unwrap_or_default();
-            spent.query.iter().any(|q| q.as_bytes().eq_ignore_ascii_case(&name))
-        };
+        let ours = |piece: &[u8]| spent.query.iter().any(|name| form::has(piece, name, true));
         let mut query = out.write(&[]);
         for piece in self.request.query.split(|b| *b == b'&').filter(|piece| !ours(piece)) {
             let between: &[u8] = if query.is_empty() { b"" } else { b"&" };
@@ -298,7 +295,7 @@ impl Asked<'_> {
         if self.fast {
             return Err(Stop::Wait(crate::engine::decision::WaitClass::Store));
         }
-        self.start_session(visit, None, subject, out).map(|_| ())
+        self.start_session(visit, Before::Nothing, subject, out).map(|_| ())
     }
 
     /// Session cookie first, companion after it.

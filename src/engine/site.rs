@@ -1,17 +1,17 @@
 //! A site: one profile under one prefix of an engine. What a host configures once per location.
 
-use crate::base::{Error, Now, Reason, Result, Secret};
+use crate::base::{Error, Reason, Result, Secret};
 use crate::crypto::digest::Digest;
 use crate::directory::{Tenant, TenantForm, User};
-use crate::engine::build::{TOKEN_PURPOSE, token_binding};
+use crate::engine::build::{LONGEST_LIFE, TOKEN_PURPOSE, token_binding};
 use crate::engine::decide::{Asked, Marks};
 use crate::engine::prove::companion_digest;
 use crate::engine::{Decision, Engine};
 use crate::parse::{Request, header};
 use crate::profile::{Profile, ProofKind};
+use crate::session::NewSession;
 use crate::session::id as session_id;
 use crate::session::id::AlphabetSet;
-use crate::session::{NewSession, Record};
 use crate::token::Binding;
 use std::borrow::Cow;
 use std::cell::RefCell;
@@ -22,7 +22,7 @@ pub struct Site {
     pub(crate) engine: Arc<Engine>,
     pub(crate) profile: Profile,
     pub(crate) prefix: String,
-    /// A request without proof passes, without a principal.
+    /// A request without proof passes, without a principal, but where a role is needed.
     pub(crate) optional: bool,
     pub(crate) token: Binding,
     /// Seconds; the least of what profile and configuration say is the configuration's word.
@@ -51,6 +51,10 @@ impl Site {
             .at(&defaults.file));
         }
         let lifetime = defaults.token_lifetime.or(profile.token().map(|t| t.lifetime)).unwrap_or(30 * 86_400);
+        if lifetime > LONGEST_LIFE {
+            let text = "token.lifetime: revocations are remembered for 400 days, a token must not live longer";
+            return Err(Error::invalid(text).at(&defaults.file));
+        }
         let cookie = form.and_then(|f| f.cookie.as_ref());
         let companion = cookie
             .filter(|c| engine.secure && !c.name().starts_with("__Host-"))
@@ -164,24 +168,22 @@ impl Site {
         self.profile.tenant().map_or(TenantForm::Name, |t| t.form)
     }
 
-    /// The record of a new session of `user`.
-    pub(crate) fn record(
+    /// What the record of a new session of `user` is made of.
+    pub(crate) fn session_of(
         &self,
-        user: &Arc<User>,
+        user: &User,
         tenant: Option<Arc<Tenant>>,
         seq: u64,
-        now: Now,
         companion: Option<&str>,
         extra: Vec<(&str, Cow<'_, str>)>,
-    ) -> Record {
-        let new = NewSession {
+    ) -> NewSession {
+        NewSession {
             tenant,
             companion: companion.map(|c| companion_digest(c.as_bytes())),
             extra: extra.into_iter().map(|(name, value)| (name.into(), value.into())).collect(),
             keep_path: self.profile.wants_last_path(),
             ..NewSession::of(&user.id, self.idle, self.absolute, seq)
-        };
-        Record::new(new, now)
+        }
     }
 }
 

@@ -32,6 +32,8 @@ pub struct janua_event {
     pub endpoint: janua_str,
     /// The method as matched.
     pub method: janua_str,
+    /// Of a refusal: the eight digits that the client may have been shown to quote; or empty.
+    pub reference: janua_str,
 }
 
 /// Where events go. `event` must be there, `destroy` may be NULL.
@@ -107,6 +109,7 @@ impl Audit for Host {
             client: janua_str::of(event.client.as_bytes()),
             endpoint: janua_str::of(event.endpoint.as_bytes()),
             method: janua_str::of(event.method.as_bytes()),
+            reference: janua_str::of(event.reference.as_bytes()),
         };
         // SAFETY: the table is the host's; the event and its views live until the callback returns.
         guard::callback(|| unsafe { callback(self.table.ctx, &raw const told) });

@@ -12,6 +12,7 @@ use crate::engine::{Outcome, WaitClass};
 use std::ffi::c_void;
 use std::mem::{offset_of, size_of};
 use std::ptr;
+use std::sync::Arc;
 
 /// What the host is to do with the request: JANUA_DENY, JANUA_ALLOW, JANUA_ANSWER, JANUA_NEED_BODY or
 /// JANUA_WOULD_BLOCK. Treat a number you do not know as JANUA_DENY.
@@ -90,10 +91,17 @@ pub struct janua_decision {
     /// these, not on what it parsed itself.
     pub method: janua_str,
     pub path: janua_str,
+    /// Of JANUA_ALLOW: the query to pass on: as received, without the parameters that carried a
+    /// credential.
+    pub query: janua_str,
     /// The name of the profile's endpoint, for logs.
     pub endpoint: janua_str,
-    /// Headers to set on the request that goes inward, after all names of janua_strip_list were
-    /// removed from it.
+    /// Of JANUA_ALLOW: headers to remove from the request, by name in the form of janua_strip_list.
+    /// All of that list, and the headers that carried credentials: what was proven here is of no use
+    /// further in. Cookies of others come back in set_inward.
+    pub strip: *const janua_str,
+    pub strip_len: usize,
+    /// Of JANUA_ALLOW: headers to set on the request, after those were removed.
     pub set_inward: *const janua_header,
     pub set_inward_len: usize,
     /// Headers to add to the answer, whoever makes it; cookies first. A name may repeat.
@@ -135,7 +143,10 @@ impl janua_decision {
             session_ref: janua_str::EMPTY,
             method: janua_str::EMPTY,
             path: janua_str::EMPTY,
+            query: janua_str::EMPTY,
             endpoint: janua_str::EMPTY,
+            strip: ptr::null(),
+            strip_len: 0,
             set_inward: ptr::null(),
             set_inward_len: 0,
             response: ptr::null(),
@@ -147,7 +158,8 @@ impl janua_decision {
 
     /// The decision that lies in `owner`, which from now on belongs to the caller's struct.
     fn lent(mut owner: Box<Owner>) -> janua_decision {
-        let Owner { decision, inward, response, .. } = &mut *owner;
+        let Owner { decision, inward, response, site, .. } = &mut *owner;
+        let strip = site.as_ref().map_or(&[][..], |site| site.strip());
         let pair = |(name, value)| janua_header { name: janua_str::of(name), value: janua_str::of(value) };
         inward.extend(decision.set_inward().map(pair));
         response.extend(decision.response().map(pair));
@@ -166,7 +178,10 @@ impl janua_decision {
             session_ref: janua_str::of(decision.session_ref()),
             method: janua_str::of(decision.method()),
             path: janua_str::of(decision.path()),
+            query: janua_str::of(decision.query()),
             endpoint: janua_str::of(decision.endpoint()),
+            strip: strip.as_ptr(),
+            strip_len: strip.len(),
             set_inward: inward.as_ptr(),
             set_inward_len: inward.len(),
             response: response.as_ptr(),
@@ -209,8 +224,11 @@ pub unsafe extern "C" fn janua_decide(
             unsafe {
                 request::with(&request, |request| {
                     let mut owner = handle.shared.take();
-                    match handle.site.decide(request, flags & JANUA_FAST != 0, &mut owner.decision) {
-                        Ok(()) => Ok(owner),
+                    match handle.site().decide(request, flags & JANUA_FAST != 0, &mut owner.decision) {
+                        Ok(()) => {
+                            owner.site = Some(Arc::clone(&handle.of_site));
+                            Ok(owner)
+                        }
                         Err(error) => {
                             owner.put_back();
                             Err(Fault::from(error))

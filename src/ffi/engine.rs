@@ -4,7 +4,7 @@ use super::basics::{janua_error, janua_status, janua_str};
 use super::config::janua_config;
 use super::fault::Fault;
 use super::guard;
-use super::owner::Shared;
+use super::owner::{Shared, SiteShared};
 use super::raw::{self, Opaque, Slot};
 use crate::base::Reason;
 use crate::engine::{Engine, Site};
@@ -22,7 +22,8 @@ pub struct janua_site {
     _private: [u8; 0],
 }
 
-/// Of a site: a request without proof is allowed, without a principal. A bad proof is still refused.
+/// Of a site: a request without proof is allowed, without a principal. A bad proof is still refused, and so is nobody
+/// at all where the profile needs a role.
 pub const JANUA_SITE_OPTIONAL: u32 = 1;
 
 impl Opaque for janua_engine {
@@ -33,8 +34,14 @@ impl Opaque for janua_engine {
 
 /// A site and what it shares with its engine's other handles.
 pub struct Handle {
-    pub(super) site: Arc<Site>,
+    pub(super) of_site: Arc<SiteShared>,
     pub(super) shared: Arc<Shared>,
+}
+
+impl Handle {
+    pub(super) fn site(&self) -> &Site {
+        &self.of_site.site
+    }
 }
 
 impl Opaque for janua_site {
@@ -254,7 +261,7 @@ pub unsafe extern "C" fn janua_site_new(
             below => Some(below),
         };
         let site = shared.engine.site(profile, prefix, flags & JANUA_SITE_OPTIONAL != 0)?;
-        out.put(raw::give(Handle { site, shared: Arc::clone(shared) }));
+        out.put(raw::give(Handle { of_site: SiteShared::new(site), shared: Arc::clone(shared) }));
         Ok(())
     })
 }

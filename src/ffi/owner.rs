@@ -6,7 +6,7 @@
 //! locked. Nothing here is shared between processes.
 
 use super::basics::{janua_header, janua_str};
-use crate::engine::{Decision, Engine, Held};
+use crate::engine::{Decision, Engine, Held, Site};
 use std::ptr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicPtr, Ordering};
@@ -30,6 +30,29 @@ unsafe impl Send for Shared {}
 // SAFETY: as above; everything else in it is Sync by itself.
 unsafe impl Sync for Shared {}
 
+/// What all handles and decisions of one site share.
+pub struct SiteShared {
+    pub(super) site: Arc<Site>,
+    /// Views of the site's own list, which never changes.
+    strip: Box<[janua_str]>,
+}
+
+// SAFETY: the pointers in `strip` point to texts of `site` that are never changed and live as long as it does.
+unsafe impl Send for SiteShared {}
+// SAFETY: as above; everything else in it is Sync by itself.
+unsafe impl Sync for SiteShared {}
+
+impl SiteShared {
+    pub(super) fn new(site: Arc<Site>) -> Arc<SiteShared> {
+        let strip = site.strip_list().iter().map(|name| janua_str::of(name.as_bytes())).collect();
+        Arc::new(SiteShared { site, strip })
+    }
+
+    pub(super) fn strip(&self) -> &[janua_str] {
+        &self.strip
+    }
+}
+
 /// The buffers of one decision.
 pub(super) struct Owner {
     pub(super) decision: Decision,
@@ -37,6 +60,8 @@ pub(super) struct Owner {
     pub(super) response: Vec<janua_header>,
     /// Of the primitives: what a session or a token proves.
     pub(super) held: Held,
+    /// Of a decision: the site whose list it shows.
+    pub(super) site: Option<Arc<SiteShared>>,
     /// Set while the owner is out, so that a decision keeps its engine alive.
     home: Option<Arc<Shared>>,
 }
@@ -58,7 +83,7 @@ impl Shared {
     pub(super) fn take(self: &Arc<Shared>) -> Box<Owner> {
         let mut owner = self.pool.take().unwrap_or_else(|| {
             let (decision, held) = (Decision::new(), Held::default());
-            Box::new(Owner { decision, held, inward: Vec::new(), response: Vec::new(), home: None })
+            Box::new(Owner { decision, held, inward: Vec::new(), response: Vec::new(), site: None, home: None })
         });
         owner.home = Some(Arc::clone(self));
         owner
@@ -71,6 +96,7 @@ impl Owner {
         self.decision.clear();
         self.inward.clear();
         self.response.clear();
+        self.site = None;
         let Some(home) = self.home.take() else { return };
         if self.decision.body.capacity() <= KEEP {
             home.pool.put(self);
@@ -140,7 +166,7 @@ mod tests {
 
     fn owner() -> Box<Owner> {
         let (decision, held) = (Decision::new(), Held::default());
-        Box::new(Owner { decision, held, inward: Vec::new(), response: Vec::new(), home: None })
+        Box::new(Owner { decision, held, inward: Vec::new(), response: Vec::new(), site: None, home: None })
     }
 
     #[test]

@@ -116,9 +116,9 @@ pub unsafe extern "C" fn janua_session_create(
             len.put(JANUA_SESSION_ID_MAX);
             return Err(Fault::too_small(JANUA_SESSION_ID_MAX, buf.cap()));
         }
-        let id = handle.site.session_create(principal, tenant)?;
+        let id = handle.site().session_create(principal, tenant)?;
         if let Err(fault) = buf.fill([id.as_bytes()]) {
-            handle.site.session_revoke(id.as_bytes())?;
+            handle.site().session_revoke(id.as_bytes())?;
             return Err(fault);
         }
         len.put(id.len());
@@ -153,7 +153,7 @@ pub unsafe extern "C" fn janua_session_check(
         known_flags(flags, JANUA_FAST | JANUA_PEEK)?;
         let mut owner = handle.shared.take();
         let checked = guard::fast(flags & JANUA_FAST != 0, || {
-            Ok(handle.site.session_check(id, flags & JANUA_PEEK == 0, &mut owner.held)?)
+            Ok(handle.site().session_check(id, flags & JANUA_PEEK == 0, &mut owner.held)?)
         });
         let result = checked.and_then(|()| write_proof(&owner.held, &buf, &out));
         owner.put_back();
@@ -175,6 +175,6 @@ pub unsafe extern "C" fn janua_session_revoke(
     guard::engine_call(err, || {
         // SAFETY: rules 2, 3 and 4 of the header.
         let (handle, id) = unsafe { (raw::shared(site)?, raw::bytes(id, "id")?) };
-        Ok(handle.site.session_revoke(id)?)
+        Ok(handle.site().session_revoke(id)?)
     })
 }

@@ -53,7 +53,7 @@ pub unsafe extern "C" fn janua_token_issue(
         if expires < 0 {
             return Err(Fault::invalid("expires is Unix seconds, or 0"));
         }
-        let token = handle.site.token_issue(purpose, principal, tenant, session_id, expires)?;
+        let token = handle.site().token_issue(purpose, principal, tenant, session_id, expires)?;
         len.put(token.len());
         buf.fill([token.as_bytes()])?;
         Ok(())
@@ -90,7 +90,7 @@ pub unsafe extern "C" fn janua_token_check(
         known_flags(flags, JANUA_FAST)?;
         let mut owner = handle.shared.take();
         let checked =
-            guard::fast(flags & JANUA_FAST != 0, || Ok(handle.site.token_check(purpose, token, &mut owner.held)?));
+            guard::fast(flags & JANUA_FAST != 0, || Ok(handle.site().token_check(purpose, token, &mut owner.held)?));
         let result = checked.and_then(|()| write_proof(&owner.held, &buf, &out));
         owner.put_back();
         result
@@ -100,10 +100,10 @@ pub unsafe extern "C" fn janua_token_check(
 /// Revokes a token, and every other one of the same principal with the same session id. In force when
 /// the call returns.
 ///
-/// *Returns*: JANUA_OK; JANUA_E_REFUSED for a token that carries no session id (end it with
-/// janua_revoke_principal) or is none of ours; JANUA_E_MALFORMED for what is no token;
-/// JANUA_E_UNAVAILABLE when the store did not answer: then the token may still be good; JANUA_E_FORK;
-/// JANUA_E_NULL. *Blocks*: writes the store. *Since*: 0.1.0.
+/// *Returns*: JANUA_OK; JANUA_E_REFUSED for what is no good token of this purpose, and for a token that
+/// carries no session id (end it with janua_revoke_principal); JANUA_E_UNAVAILABLE when the store did
+/// not answer: then the token may still be good; JANUA_E_FORK; JANUA_E_NULL. *Blocks*: writes the
+/// store. *Since*: 0.1.0.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn janua_token_revoke(
     site: *const janua_site,
@@ -115,6 +115,6 @@ pub unsafe extern "C" fn janua_token_revoke(
         // SAFETY: rules 2, 3 and 4 of the header.
         let (handle, purpose, token) =
             unsafe { (raw::shared(site)?, raw::text(purpose, "purpose")?, raw::bytes(token, "token")?) };
-        Ok(handle.site.token_revoke(purpose, token)?)
+        Ok(handle.site().token_revoke(purpose, token)?)
     })
 }

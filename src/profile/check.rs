@@ -95,13 +95,20 @@ fn action(profile: &Profile, endpoint: &Endpoint) -> std::result::Result<(), Str
             needs(!user, "only `login` and `issue-token` read a pair")?;
         }
     }
+    words(profile, endpoint)
+}
+
+/// What an endpoint needs and reads against what it does, and what its answers show.
+fn words(profile: &Profile, endpoint: &Endpoint) -> std::result::Result<(), String> {
+    let needs = |there: bool, what: &str| if there { Ok(()) } else { Err(what.to_owned()) };
+    let user = endpoint.reads(Read::User);
     let proven = !matches!(endpoint.need, Need::None | Need::Optional);
     needs(
         !proven || user || endpoint.proofs().any(|proof| proof.kind() != ProofKind::Gate),
         "it `need`s proof and lists none",
     )?;
     needs(
-        endpoint.need != Need::Guest || user || prover(&[ProofKind::Guest]),
+        endpoint.need != Need::Guest || user || endpoint.proofs().any(|proof| proof.kind() == ProofKind::Guest),
         "`need = \"guest\"` needs a guest proof",
     )?;
     needs(endpoint.need != Need::Tenant || profile.tenant().is_some(), "`need = \"tenant\"` needs a `[tenant]`")?;

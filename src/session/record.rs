@@ -119,6 +119,11 @@ impl Record {
         }
     }
 
+    /// The record of a session that goes on from `old` under a new id: it ends when `old` would have ended.
+    pub fn continued(new: NewSession, old: &Record, now: Now) -> Record {
+        Record { absolute_unix: old.absolute_unix, life_secs: old.life_secs, ..Record::new(new, now) }
+    }
+
     /// The digest that the store keeps it under. All zero until it is stored.
     pub fn key(&self) -> &Digest {
         &self.key
@@ -285,6 +290,16 @@ mod tests {
     #[test]
     fn a_record_is_128_bytes_with_its_counts() {
         assert!(size_of::<Record>() + 2 * size_of::<usize>() <= 128, "{}", size_of::<Record>());
+    }
+
+    #[test]
+    fn a_continued_session_began_and_ends_with_the_old_one() {
+        let clock = Clock::fake(1_000);
+        let old = record(&clock);
+        clock.advance(1_500);
+        let new = Record::continued(NewSession::of("Aladdin", 1_600, 43_200, 1), &old, clock.now());
+        assert_eq!(new.ends(), old.ends());
+        assert_eq!(new.last_used_boot(), Some(clock.now().boot()), "it was used just now");
     }
 
     #[test]

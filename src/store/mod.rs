@@ -159,6 +159,11 @@ pub trait Store: Send + Sync {
     /// another principal's; when the new one is refused, `old` is as before.
     fn replace(&self, old: &Digest, key: Digest, record: Record, cap: usize, now: Now) -> Result<Inserted, NotStored>;
 
+    /// The same for a session that goes on from `old`, which must be alive: `SessionRevoked` when it is not. Revoking
+    /// `old` later ends the one that goes on from it: whichever of a log-out and a renewal in flight commits first, the
+    /// session does not outlive the answer to the log-out.
+    fn renew(&self, old: &Digest, key: Digest, record: Record, cap: usize, now: Now) -> Result<Inserted, NotStored>;
+
     /// Looks a session up: its ends, its floors, its tombstone. Never touches.
     fn check(&self, key: &Digest, now: Now) -> Answer<Arc<Record>>;
 

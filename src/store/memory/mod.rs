@@ -170,6 +170,45 @@ impl Memory {
         Inserted { record, evicted }
     }
 
+    /// Stores a session in the place of `old`; with `renew` only while that is alive, and as the one that goes on from it.
+    fn swap(
+        &self,
+        old: &Digest,
+        renew: bool,
+        key: Digest,
+        record: Record,
+        cap: usize,
+        now: Now,
+    ) -> Result<Inserted, NotStored> {
+        self.used.store(true, Ordering::SeqCst);
+        let hash = self.people.hash(&record.principal);
+        let gone = self.find(old).map(|old| (self.people.hash(&old.principal), old));
+        let elsewhere = gone.as_ref().map(|(hash, _)| *hash).filter(|other| other.shard() != hash.shard());
+        let lock = |wanted: bool| elsewhere.filter(|_| wanted).map(|other| self.people.shard(other).write());
+        let before = lock(elsewhere.is_some_and(|other| other.shard() < hash.shard()));
+        let mut person = self.people.shard(hash).write();
+        let mut theirs = before.or_else(|| lock(elsewhere.is_some_and(|other| other.shard() > hash.shard())));
+
+        if renew && gone.as_ref().is_none_or(|(_, old)| self.judge(old, now).is_err()) {
+            return Err(NotStored::Refused(Reason::SessionRevoked));
+        }
+        self.admit(&person, hash, &key, &record)?;
+        // The old one is dead first and lies in its row until the new one stands: who revokes the old meanwhile waits at
+        // its principal's lock, and then finds the way from its tombstone to the new one.
+        let old = gone.map(|(other, old)| {
+            let dead = old.kill(Dead::Revoked);
+            theirs.as_deref_mut().unwrap_or(&mut *person).remove(other, &old);
+            (dead, old)
+        });
+        let inserted = self.place(&mut person, hash, key, record, cap, now);
+        if let Some((dead, old)) = old {
+            self.entomb(&old, dead, if renew { rows::prefix(&key) } else { rows::NOBODY }, now);
+        }
+        drop((person, theirs));
+        self.number(now);
+        Ok(inserted)
+    }
+
     /// Buries what is over, then the oldest until one more fits. Returns the latter.
     fn make_room(&self, person: &mut people::Shard, hash: Hash, name: &str, cap: usize, now: Now) -> Vec<Reference> {
         let mut mine: Vec<_> = person.of(hash, name).cloned().collect();
@@ -197,7 +236,11 @@ impl Memory {
     fn bury(&self, person: &mut people::Shard, hash: Hash, record: &Arc<Record>, dead: Dead, now: Now) {
         let dead = record.kill(dead);
         person.remove(hash, record);
-        if self.rows.bury(record, dead, now) {
+        self.entomb(record, dead, rows::NOBODY, now);
+    }
+
+    fn entomb(&self, record: &Arc<Record>, dead: Dead, next: u64, now: Now) {
+        if self.rows.bury(record, dead, next, now) {
             self.count.fetch_sub(1, Ordering::Relaxed);
         }
     }
@@ -278,24 +321,11 @@ impl Store for Memory {
     }
 
     fn replace(&self, old: &Digest, key: Digest, record: Record, cap: usize, now: Now) -> Result<Inserted, NotStored> {
-        self.used.store(true, Ordering::SeqCst);
-        let hash = self.people.hash(&record.principal);
-        let gone = self.find(old).map(|old| (self.people.hash(&old.principal), old));
-        let elsewhere = gone.as_ref().map(|(hash, _)| *hash).filter(|other| other.shard() != hash.shard());
-        let lock = |wanted: bool| elsewhere.filter(|_| wanted).map(|other| self.people.shard(other).write());
-        let before = lock(elsewhere.is_some_and(|other| other.shard() < hash.shard()));
-        let mut person = self.people.shard(hash).write();
-        let mut theirs = before.or_else(|| lock(elsewhere.is_some_and(|other| other.shard() > hash.shard())));
+        self.swap(old, false, key, record, cap, now)
+    }
 
-        self.admit(&person, hash, &key, &record)?;
-        if let Some((other, old)) = &gone {
-            let owner = theirs.as_deref_mut().unwrap_or(&mut *person);
-            self.bury(owner, *other, old, Dead::Revoked, now);
-        }
-        let inserted = self.place(&mut person, hash, key, record, cap, now);
-        drop((person, theirs));
-        self.number(now);
-        Ok(inserted)
+    fn renew(&self, old: &Digest, key: Digest, record: Record, cap: usize, now: Now) -> Result<Inserted, NotStored> {
+        self.swap(old, true, key, record, cap, now)
     }
 
     fn check(&self, key: &Digest, now: Now) -> Answer<Arc<Record>> {
@@ -332,8 +362,11 @@ impl Store for Memory {
         let Revocation::Session(key) = what else {
             return Ok(self.raise(what, now));
         };
-        if let Some(record) = self.find(&key) {
+        // Renewed while the log-out was in flight, it goes on under another key: that one ends too.
+        let mut next = self.find(&key).or_else(|| self.rows.successor(&key));
+        while let Some(record) = next {
             self.bury_alone(&record, Dead::Revoked, now);
+            next = self.rows.successor(record.key());
         }
         Ok(self.number(now))
     }
