@@ -830,8 +830,9 @@ typedef struct {
     janua_status (*lookup)(void *ctx, janua_str name, janua_user *out);
     /**
      * Verifies a password, for a directory that gives no hashes (LDAP, a web service); runs instead of
-     * comparing with the user's `hash`. Writes JANUA_PASSWORD_WRONG or JANUA_PASSWORD_RIGHT to
-     * `verdict`. *Answers*: JANUA_OK; JANUA_E_NOT_FOUND (refused like a wrong password);
+     * comparing with the user's `hash`. It runs for names that `lookup` did not find as well, and is
+     * not believed there: let both take as long, or the time tells which names exist. Writes
+     * JANUA_PASSWORD_WRONG or JANUA_PASSWORD_RIGHT to `verdict`. *Answers*: JANUA_OK; JANUA_E_NOT_FOUND (refused like a wrong password);
      * JANUA_E_UNAVAILABLE.
      */
     janua_status (*check)(void *ctx, janua_str name, janua_str password, int32_t *verdict);

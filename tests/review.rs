@@ -476,7 +476,7 @@ impl HostDirectory for Ldap {
     fn lookup(&self, name: &str) -> Result<Option<User>, Gone> {
         let user = |id: &str, roles: &[&str]| User {
             id: id.to_owned(),
-            name: name.to_owned(),
+            name: format!("{name} as displayed"),
             roles: roles.iter().map(|r| (*r).to_owned()).collect(),
             ..User::default()
         };

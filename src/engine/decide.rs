@@ -134,7 +134,10 @@ impl Asked<'_> {
                 return Err(reason.into());
             }
         }
-        if subject.user.is_none()
+        // Behind a path that others may read as another one stands, for all we know, any place of the site.
+        let all_of_it =
+            subject.user.is_some() && self.site.needs.iter().all(|need| policy::judge(need, subject).is_ok());
+        if !all_of_it
             && (path::is_ambiguous(self.request.raw_path) || path::merges(self.request.path, self.request.raw_path))
         {
             return Err(Reason::PathAmbiguous.into());

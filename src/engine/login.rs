@@ -213,7 +213,10 @@ impl Asked<'_> {
         let fold = self.site.profile.lenient().user_case;
         let user = engine.directory.by_name(name, fold).map_err(|_| Reason::DirectoryUnavailable)?;
         let Some(user) = user else {
-            self.hash_nobody(name, password, true);
+            // A host that verifies by itself is asked what it is asked for others; its word counts for nothing.
+            if engine.directory.check_host(name, password).is_none() {
+                self.hash_nobody(name, password, true);
+            }
             return Err(Reason::UnknownUser);
         };
         let right = self.right_password(&user, name, password)?;

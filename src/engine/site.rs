@@ -8,7 +8,7 @@ use crate::engine::decide::{Asked, Marks};
 use crate::engine::prove::companion_digest;
 use crate::engine::{Decision, Engine};
 use crate::parse::{Request, header};
-use crate::profile::{Profile, ProofKind};
+use crate::profile::{Need, Profile, ProofKind};
 use crate::session::NewSession;
 use crate::session::id as session_id;
 use crate::session::id::AlphabetSet;
@@ -35,6 +35,8 @@ pub struct Site {
     pub(crate) strip: Vec<String>,
     /// The characters of session ids.
     pub(crate) alphabet: AlphabetSet,
+    /// What the endpoints that let requests pass need, each once.
+    pub(crate) needs: Vec<Need>,
     gates: Vec<(String, Secret)>,
 }
 
@@ -70,6 +72,7 @@ impl Site {
             companion,
             strip: strip(&engine, &profile),
             alphabet: AlphabetSet::of(profile.session().map_or(b"".as_slice(), |f| &f.alphabet)),
+            needs: profile.pass_needs(),
             gates,
             profile,
             engine,
