@@ -9,6 +9,7 @@ use crate::engine::act::Before;
 use crate::engine::audit::{Event, EventKind};
 use crate::engine::decide::{Asked, Stop};
 use crate::engine::decision::{Decision, Outcome};
+use crate::engine::site::COMPANION_PREFIX;
 use crate::engine::subject::Subject;
 use crate::expiry::Life;
 use crate::parse::{cookie, form};
@@ -262,8 +263,7 @@ impl Asked<'_> {
         let spent = self.site.profile.spent();
         if !spent.cookies.is_empty() {
             let ours = |name: &[u8]| {
-                spent.cookies.iter().any(|c| c.as_bytes() == name)
-                    || self.site.companion.as_ref().is_some_and(|c| c.as_bytes() == name)
+                spent.cookies.iter().any(|c| c.as_bytes() == name) || name.starts_with(COMPANION_PREFIX.as_bytes())
             };
             let mut rest = out.write(&[]);
             for (_, text) in cookie::pieces(self.request.headers).filter(|(name, _)| !ours(name)) {
