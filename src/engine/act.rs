@@ -15,7 +15,7 @@ use crate::engine::respond::Made;
 use crate::engine::subject::{LiveSession, Subject};
 use crate::parse::instant;
 use crate::profile::{Need, Occupied, Offer, ProofKind, Read, Visit, Word};
-use crate::session::{Record, id as session_id};
+use crate::session::{self, Record, id as session_id};
 use crate::store::Revocation;
 use crate::token::{Claims, tenant_tag};
 use std::borrow::Cow;
@@ -46,7 +46,8 @@ impl Asked<'_> {
                 subject.by = Some(ProofKind::Password);
             }
             None => {
-                self.prove(visit, subject)?;
+                // A session is none of them: a log-in by itself would give it a new life each time.
+                self.prove_by(visit, subject, |kind| kind != ProofKind::Session)?;
                 policy::judge(&Need::User, subject)?;
             }
         }
@@ -83,7 +84,7 @@ impl Asked<'_> {
         let store = &self.engine.store;
         let cap = self.engine.per_principal;
         let stored = match before {
-            Before::Nothing => store.insert(new.key, new.record, cap, self.now),
+            Before::Nothing | Before::Kept => store.insert(new.key, new.record, cap, self.now),
             Before::Replaced(old) => store.replace(&old.key, new.key, new.record, cap, self.now),
             Before::Continued(old) => store.renew(&old.key, new.key, new.record, cap, self.now),
         };
@@ -92,7 +93,7 @@ impl Asked<'_> {
             self.tell_of(EventKind::Eviction, Reason::SessionRevoked, subject, Some(*reference), out);
         }
         subject.session = Some(LiveSession { key: new.key, record: stored.record });
-        self.set_cookies(&new.id, new.companion.as_deref(), out);
+        self.set_cookies(&new.id, new.companion.as_deref(), out)?;
         Ok(new.id)
     }
 
@@ -311,6 +312,8 @@ const COMPANION_ALPHABET: &[u8] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqr
 #[derive(Clone, Copy)]
 pub(crate) enum Before<'s> {
     Nothing,
+    /// Nothing, and it is made beside a proof that comes with every request.
+    Kept,
     /// A log-in over it: it ends, and has no part in the new one. It may have ended already.
     Replaced(&'s LiveSession),
     /// The same session under another id: with its ends and its values, and only while it is alive.
@@ -345,14 +348,16 @@ impl crate::engine::Site {
         let mut extra = visit.extra().collect::<Result<Vec<_>, _>>()?;
         let old = match before {
             Before::Continued(old) => Some(&*old.record),
-            Before::Nothing | Before::Replaced(_) => None,
+            Before::Nothing | Before::Kept | Before::Replaced(_) => None,
         };
         for (name, value) in old.map_or(&[][..], Record::extra) {
             if !extra.iter().any(|(known, _)| *known == &**name) {
                 extra.push((name, Cow::Borrowed(value)));
             }
         }
+        let kept = matches!(before, Before::Kept);
         let new = self.session_of(user, subject.tenant.clone(), subject.seq, companion.as_deref(), extra);
+        let new = session::NewSession { kept, ..new };
         let record = match old {
             Some(old) => Record::continued(new, old, asked.now),
             None => Record::new(new, asked.now),

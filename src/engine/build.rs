@@ -9,6 +9,7 @@ use crate::directory::{Directory, Host, HostDirectory, Htpasswd, UsersFile};
 use crate::engine::client::Proxies;
 use crate::engine::config::{Config, EPHEMERAL, HeadersSection, SessionSection, Tree};
 use crate::engine::csrf::CrossSite;
+use crate::engine::engine::Standing;
 use crate::engine::metrics::Metrics;
 use crate::engine::process::ProcessPage;
 use crate::engine::{Engine, Site};
@@ -93,6 +94,8 @@ pub(crate) fn engine(config: Config) -> Result<Engine> {
         names: site_key("janua/1 names"),
         ended: Mutex::default(),
         audit,
+        clock_alarm: Standing::default(),
+        guessing_alarm: Standing::default(),
         metrics: Metrics::new(),
         process: page,
         inward: tree.headers.clone(),

@@ -112,7 +112,7 @@ impl Asked<'_> {
             return Err(Reason::TooLarge);
         }
         for name in header::listed(request.headers, b"connection") {
-            if self.engine.strip.iter().any(|s| header::canonical_same(s.as_bytes(), name))
+            if self.site.strip.iter().any(|s| header::canonical_same(s.as_bytes(), name))
                 || spent.headers_read.iter().any(|s| header::canonical_same(s.as_bytes(), name))
             {
                 return Err(Reason::ConnectionHeader);

@@ -33,8 +33,18 @@ impl Asked<'_> {
     /// Tries the endpoint's proofs, best first. Fills `subject`; an empty one means that nothing was offered, or
     /// nothing that counts.
     pub fn prove(&self, visit: &Visit<'_>, subject: &mut Subject) -> Result<(), Stop> {
+        self.prove_by(visit, subject, |_| true)
+    }
+
+    /// The same by proofs of some kinds alone, as if the endpoint listed no others.
+    pub fn prove_by(
+        &self,
+        visit: &Visit<'_>,
+        subject: &mut Subject,
+        counts: fn(ProofKind) -> bool,
+    ) -> Result<(), Stop> {
         let endpoint = visit.endpoint();
-        let proofs = || endpoint.proofs().filter(|p| p.kind() != ProofKind::Gate);
+        let proofs = || endpoint.proofs().filter(|p| p.kind() != ProofKind::Gate && counts(p.kind()));
         if endpoint.several() == Several::Refuse {
             let mut offered = 0;
             for proof in proofs() {
@@ -50,6 +60,7 @@ impl Asked<'_> {
                 Ok(()) => {
                     subject.by = Some(proof.kind());
                     subject.ambient = proof.browser_sends();
+                    subject.keep = proof.keep();
                     self.note(|| format!("proof `{}` is good", proof.name()));
                     return Ok(());
                 }
@@ -136,8 +147,8 @@ impl Asked<'_> {
 
     /// Legacy cookie names cannot be `__Host-`; the companion is what proves that the cookie was set by this host.
     fn companion(&self, record: &Record) -> Result<(), Stop> {
-        let (Some(name), Some(expected)) = (&self.site.companion, record.companion()) else { return Ok(()) };
-        let mut offered = cookie::all(self.request.headers, name.as_bytes()).take(cookie::MAX_SAME).peekable();
+        let (Some(form), Some(expected)) = (&self.site.companion, record.companion()) else { return Ok(()) };
+        let mut offered = cookie::all(self.request.headers, form.name().as_bytes()).take(cookie::MAX_SAME).peekable();
         if offered.peek().is_none() {
             return if record.companion_required() { Err(Reason::CompanionMissing.into()) } else { Ok(()) };
         }

@@ -8,7 +8,7 @@ use crate::engine::decide::{Asked, Marks};
 use crate::engine::prove::companion_digest;
 use crate::engine::{Decision, Engine};
 use crate::parse::{Request, header};
-use crate::profile::{Need, Profile, ProofKind};
+use crate::profile::{CookieForm, Need, Profile, ProofKind};
 use crate::session::NewSession;
 use crate::session::id as session_id;
 use crate::session::id::AlphabetSet;
@@ -32,8 +32,8 @@ pub struct Site {
     pub(crate) idle: u32,
     pub(crate) absolute: u32,
     pub(crate) token_lifetime: u32,
-    /// The name of the companion cookie, where cookies are `Secure` and the profile's own name is not `__Host-`.
-    pub(crate) companion: Option<String>,
+    /// The companion cookie, where cookies are `Secure` and the profile's own name is not `__Host-`.
+    pub(crate) companion: Option<CookieForm>,
     /// Canonical names of headers that go no further than this site: identity, extra values, spent proof.
     pub(crate) strip: Vec<String>,
     /// The characters of session ids.
@@ -63,7 +63,9 @@ impl Site {
         let cookie = form.and_then(|f| f.cookie.as_ref());
         let companion = cookie
             .filter(|c| engine.secure && !c.name().starts_with("__Host-"))
-            .map(|_| format!("{COMPANION_PREFIX}{}", profile.name()));
+            .map(|_| format!("{COMPANION_PREFIX}{}; Path=/; Secure; HttpOnly; SameSite=Lax", profile.name()))
+            .map(|text| CookieForm::parse(&text).map_err(Error::invalid))
+            .transpose()?;
         let gates = gates(&engine, &profile)?;
         Ok(Site {
             token: token_binding(&engine, profile.name(), TOKEN_PURPOSE),

@@ -33,6 +33,8 @@ pub(crate) struct Subject {
     pub by: Option<ProofKind>,
     /// The proof is of a kind that browsers send by themselves.
     pub ambient: bool,
+    /// The proof is one that starts a session.
+    pub keep: bool,
     pub session: Option<LiveSession>,
     pub token: Option<LiveToken>,
     /// Proven by a one-time password that is not used up yet.

@@ -37,6 +37,8 @@ pub struct NewSession {
     pub companion: Option<Digest>,
     /// Whether lists show the last path.
     pub keep_path: bool,
+    /// Made beside a proof that comes with every request (an API key): the first to make room.
+    pub kept: bool,
 }
 
 impl NewSession {
@@ -53,6 +55,7 @@ impl NewSession {
             client: None,
             companion: None,
             keep_path: false,
+            kept: false,
         }
     }
 }
@@ -76,6 +79,7 @@ pub struct Record {
     /// Counts logins, so that the oldest is known without a clock; wraps.
     pub(crate) serial: u32,
     companion_seen: AtomicBool,
+    pub(crate) kept: bool,
 }
 
 /// What most sessions do not have.
@@ -116,6 +120,7 @@ impl Record {
             rest: (!plain).then(|| Box::new(rest)),
             serial: 0,
             companion_seen: AtomicBool::new(false),
+            kept: new.kept,
         }
     }
 

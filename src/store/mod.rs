@@ -152,7 +152,8 @@ pub trait Store: Send + Sync {
     fn seq(&self) -> Result<u64, Unavailable>;
 
     /// Stores a session that was proven. Puts out the principal's oldest sessions so that it has at most `cap` of
-    /// them (1 to [`MAX_CAP`]; what is outside counts as the nearest of these); those that are over go first.
+    /// them (1 to [`MAX_CAP`]; what is outside counts as the nearest of these); those that are over go first, then
+    /// [`kept`](crate::session::NewSession::kept) ones: a script that drops its cookies ends nobody's session but its own.
     fn insert(&self, key: Digest, record: Record, cap: usize, now: Now) -> Result<Inserted, NotStored>;
 
     /// Stores a session and revokes `old` in one transaction: a login over a live session. `old` may be gone, or

@@ -149,6 +149,16 @@ fn the_cap_puts_the_oldest_out(scene: &Scene<'_>) {
     assert!(scene.check(inserted.record.key()).is_ok());
     assert!(scene.check(&other).is_ok(), "a cap is one principal's");
 
+    let login = scene.login("someName");
+    let kept: Vec<_> = (0..4)
+        .map(|_| {
+            let new = NewSession { kept: true, ..NewSession::of("someName", IDLE, ABSOLUTE, scene.seq()) };
+            scene.store.insert(scene.new_key(), Record::new(new, scene.now()), 3, scene.now()).unwrap().record.key
+        })
+        .collect();
+    assert_eq!(scene.why(&login), None, "kept sessions put out each other");
+    assert_eq!([0, 1, 2, 3].map(|at| scene.why(&kept[at])), [DEAD, DEAD, None, None]);
+
     scene.clock.advance(IDLE_END);
     scene.login("admin@test.com");
     let inserted = scene.try_login("Aladdin", scene.seq(), 1).unwrap();

@@ -178,7 +178,7 @@ impl Memory {
         Ok(inserted)
     }
 
-    /// Buries what is over, then the oldest until one more fits. Returns the latter.
+    /// Buries what is over, then the oldest, kept ones before others, until one more fits. Returns the latter.
     fn make_room(&self, person: &mut people::Shard, hash: Hash, name: &str, cap: usize, now: Now) -> Vec<Reference> {
         let mut mine: Vec<_> = person.of(hash, name).cloned().collect();
         mine.retain(|record| match self.judge(record, now) {
@@ -193,7 +193,7 @@ impl Memory {
             return Vec::new();
         }
         let serial = self.serial.load(Ordering::Relaxed);
-        mine.sort_unstable_by_key(|record| std::cmp::Reverse(serial.wrapping_sub(record.serial)));
+        mine.sort_unstable_by_key(|record| (!record.kept, std::cmp::Reverse(serial.wrapping_sub(record.serial))));
         mine.truncate(too_many);
         for record in &mine {
             self.bury(person, hash, record, Dead::Revoked, now);
