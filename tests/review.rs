@@ -8,7 +8,8 @@ mod house;
 use house::{API_KEY, Ask, House, OTHER_VAULT, VAULT, ask};
 use janua::base::Reason;
 use janua::directory::{Gone, User, edit};
-use janua::engine::{Config, Engine, EventKind, HostDirectory, Outcome, Site};
+use janua::engine::{Config, Decision, Engine, EventKind, HostDirectory, Outcome, Site};
+use janua::parse::Body;
 use janua::password::{Hasher, Policy};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
@@ -541,4 +542,30 @@ fn a_list_of_sessions_shows_those_of_users_who_are_gone() {
     let list = house.ask(&site, &ask("GET", "/api/admin/activeSessions").cookie("JSESSIONID", &root));
     assert_eq!((list.outcome, list.status), (Outcome::Answer, 200), "{list:?}");
     assert_eq!(list.json()["items"].as_array().unwrap().len(), 2);
+}
+
+#[test]
+fn an_announced_wait_has_noted_no_companion() {
+    let house = House::new();
+    let site = house.site("mauro");
+    let reply = house.login(&site, JOE.0, JOE.1);
+    let (id, companion) = (reply.cookie("JSESSIONID").unwrap(), reply.cookie("__Host-janua-mauro").unwrap());
+    let both = format!("JSESSIONID={id}; __Host-janua-mauro={companion}");
+    let mut out = Decision::new();
+    let logout = ask("GET", "/api/authentication/logout").header("Cookie", &both);
+    house::decide(&site, &logout, Body::NotRead, true, &mut out);
+    assert_eq!(out.outcome(), Outcome::WouldBlock);
+    assert!(house.ask(&site, &folders(&format!("JSESSIONID={id}"))).allowed(), "as if it had not been asked");
+    assert!(house.ask(&site, &folders(&both)).allowed());
+    assert_eq!(house.ask(&site, &folders(&format!("JSESSIONID={id}"))).reason, Reason::CompanionMissing);
+}
+
+#[test]
+fn a_body_beyond_the_limit_is_not_looked_at_even_when_it_is_given() {
+    let house = House::with("");
+    let site = house.site("mauro");
+    let long = format!(r#"{{"username":"{}","password":"{}","x":"{}"}}"#, JOE.0, JOE.1, "y".repeat(70_000));
+    let mut out = Decision::new();
+    house::decide(&site, &ask("POST", "/api/authentication/login"), Body::Given(long.as_bytes()), true, &mut out);
+    assert_eq!((out.outcome(), out.reason()), (Outcome::Answer, Reason::TooLarge));
 }

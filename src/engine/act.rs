@@ -92,7 +92,7 @@ impl Asked<'_> {
         for reference in &stored.evicted {
             self.tell_of(EventKind::Eviction, Reason::SessionRevoked, subject, Some(*reference), out);
         }
-        subject.session = Some(LiveSession { key: new.key, record: stored.record });
+        subject.session = Some(LiveSession { key: new.key, record: stored.record, accompanied: false });
         self.set_cookies(&new.id, new.companion.as_deref(), out)?;
         Ok(new.id)
     }
@@ -122,6 +122,7 @@ impl Asked<'_> {
         for what in ends {
             self.engine.store.revoke(what, self.now).map_err(|_| Reason::StoreUnavailable)?;
         }
+        out.hold_ms = self.engine.store.hold_ms();
         self.clear_cookies(visit, out);
         self.finish(visit, Word::Ok, Reason::LoggedOut, EventKind::Logout, subject, &Made::default(), out)
     }

@@ -8,7 +8,7 @@ use crate::engine::client::Client;
 use crate::engine::decision::{Decision, Outcome, WaitClass};
 use crate::engine::subject::Subject;
 use crate::engine::{Engine, Site, policy};
-use crate::parse::{Body, Request, cookie, header, path};
+use crate::parse::{Request, cookie, header, path};
 use crate::profile::{Action, Need, Room, Routed, Visit, Word};
 use std::cell::{Cell, RefCell};
 
@@ -161,8 +161,13 @@ impl Asked<'_> {
         self.request.headers.iter().any(|h| header::same(h.name, b"upgrade"))
     }
 
+    /// Writes the use of a session down, and that its companion came along: when nothing can refuse or put off the
+    /// request any more. What the store does not take is no reason to refuse it.
     fn touch(&self, visit: &Visit<'_>, subject: &Subject) {
         if let Some(session) = &subject.session {
+            if session.accompanied && !session.record.companion_required() {
+                let _ = self.engine.store.note_companion(&session.record);
+            }
             let path = self.site.profile.wants_last_path().then(|| visit.full_path());
             let _ = self.engine.store.touch(&session.record, path, self.now);
         }
@@ -171,9 +176,6 @@ impl Asked<'_> {
     fn need_body(&self, limit: usize, out: &mut Decision) {
         let limit = limit.min(self.engine.body_limit);
         self.note(|| format!("the body is needed, at most {limit} bytes"));
-        if self.request.body == Body::TooLarge {
-            return self.deny_bare(Reason::TooLarge, out);
-        }
         out.outcome = Outcome::NeedBody;
         out.body_limit = limit;
     }

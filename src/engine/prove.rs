@@ -127,8 +127,8 @@ impl Asked<'_> {
     /// One session id against the store; companion cookie included. Never touches.
     pub fn live_session(&self, realm: &str, id: &[u8]) -> Result<LiveSession, Stop> {
         let session = self.stored_session(realm, id)?;
-        self.companion(&session.record)?;
-        Ok(session)
+        let accompanied = self.companion(&session.record)?;
+        Ok(LiveSession { accompanied, ..session })
     }
 
     /// The same without a word on the companion: for ending a session, never for letting one in.
@@ -139,30 +139,25 @@ impl Asked<'_> {
         }
         let key = self.site.session_key(realm, id);
         match self.engine.store.check(&key, self.now) {
-            Answer::Hit(record) => Ok(LiveSession { key, record }),
+            Answer::Hit(record) => Ok(LiveSession { key, record, accompanied: false }),
             Answer::Miss(reason) => Err(reason.into()),
             Answer::Unavailable => Err(Reason::StoreUnavailable.into()),
         }
     }
 
     /// Legacy cookie names cannot be `__Host-`; the companion is what proves that the cookie was set by this host.
-    fn companion(&self, record: &Record) -> Result<(), Stop> {
-        let (Some(form), Some(expected)) = (&self.site.companion, record.companion()) else { return Ok(()) };
+    /// Whether it came along; refused when it is another's, or required and not there.
+    fn companion(&self, record: &Record) -> Result<bool, Stop> {
+        let (Some(form), Some(expected)) = (&self.site.companion, record.companion()) else { return Ok(false) };
         let mut offered = cookie::all(self.request.headers, form.name().as_bytes()).take(cookie::MAX_SAME).peekable();
         if offered.peek().is_none() {
-            return if record.companion_required() { Err(Reason::CompanionMissing.into()) } else { Ok(()) };
+            return if record.companion_required() { Err(Reason::CompanionMissing.into()) } else { Ok(false) };
         }
         let good = offered.any(|value| {
             let digest = companion_digest(value);
             secret::equal(&digest, expected)
         });
-        if !good {
-            return Err(Reason::CompanionMissing.into());
-        }
-        if !record.companion_required() {
-            self.engine.store.note_companion(record).map_err(|_| Reason::StoreUnavailable)?;
-        }
-        Ok(())
+        if good { Ok(true) } else { Err(Reason::CompanionMissing.into()) }
     }
 
     /// The principal as the directory knows it now; one that is gone is refused for `gone`.

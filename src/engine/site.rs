@@ -7,8 +7,8 @@ use crate::engine::build::{LONGEST_LIFE, TOKEN_PURPOSE, token_binding};
 use crate::engine::decide::{Asked, Marks};
 use crate::engine::prove::companion_digest;
 use crate::engine::{Decision, Engine};
-use crate::parse::{Request, header};
-use crate::profile::{CookieForm, Need, Profile, ProofKind};
+use crate::parse::{Body, Request, header};
+use crate::profile::{CookieForm, MAX_BODY, Need, Profile, ProofKind};
 use crate::session::NewSession;
 use crate::session::id as session_id;
 use crate::session::id::AlphabetSet;
@@ -116,6 +116,12 @@ impl Site {
         }
         let engine = &*self.engine;
         let client = engine.proxies.client(request);
+        // A host that did not count: what is over the limit is not looked at.
+        let body = match request.body {
+            Body::Given(bytes) if bytes.len() > engine.body_limit.min(MAX_BODY) => Body::TooLarge,
+            body => body,
+        };
+        let request = &Request { body, ..*request };
         let asked = Asked {
             site: self,
             engine,

@@ -12,6 +12,8 @@ use std::sync::Arc;
 pub(crate) struct LiveSession {
     pub key: Digest,
     pub record: Arc<Record>,
+    /// Its companion cookie came with it.
+    pub accompanied: bool,
 }
 
 /// A token that was offered and found good.
