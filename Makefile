@@ -1,18 +1,22 @@
-# The two commands of the README, each with all of its own set-up. `make` alone says what there is.
+# The two commands of the README, each with all of its own set-up, and `bench`. `make` alone says what there is.
 
-.PHONY: help demo test setup
+.PHONY: help demo test bench setup
 
 help:
 	@echo 'make demo                a demo site on 127.0.0.1:$${JANUA_DEMO_PORT:-8080}, walked with curl, then served until Ctrl-C'
 	@echo 'make demo UNTIL=walked   the same, and stops after the walk: exit 0 only if every step answered as it must'
 	@echo 'make test                everything that is checked'
 	@echo 'make test STEPS="a b"    only some of it: scripts/test --list'
+	@echo 'make bench               everything that is measured, as one table; takes minutes, most of them for building'
 
 demo:
 	@UNTIL='$(UNTIL)' scripts/demo
 
 test:
 	@scripts/test $(STEPS)
+
+bench:
+	@scripts/bench
 
 setup:
 	@scripts/setup test

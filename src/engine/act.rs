@@ -8,7 +8,7 @@ use crate::directory::Tenant;
 use crate::engine::audit::EventKind;
 use crate::engine::decide::{Asked, Stop};
 use crate::engine::decision::{Decision, WaitClass};
-use crate::engine::login::made;
+use crate::engine::login::{NameRoom, made};
 use crate::engine::policy;
 use crate::engine::prove::chosen_digest;
 use crate::engine::respond::Made;
@@ -40,7 +40,8 @@ impl Asked<'_> {
         }
         match pair {
             Some(pair) => {
-                let name = self.canonical(&pair.user, pair.domain.as_deref());
+                let mut room = NameRoom::new();
+                let name = self.canonical(&pair.user, pair.domain.as_deref(), &mut room);
                 subject.verified(self.verify(&name, &pair.password)?);
                 subject.by = Some(ProofKind::Password);
             }
@@ -159,7 +160,8 @@ impl Asked<'_> {
             return Err(Stop::Wait(WaitClass::Hash));
         }
         let outcome = pair.map_err(Stop::from).and_then(|pair| {
-            let name = self.canonical(&pair.user, pair.domain.as_deref());
+            let mut room = NameRoom::new();
+            let name = self.canonical(&pair.user, pair.domain.as_deref(), &mut room);
             subject.verified(self.verify(&name, &pair.password)?);
             if let Some(text) = visit.read(Read::Tenant)?.filter(|t| !t.is_empty()) {
                 subject.tenant = Some(self.tenant_for(&text, subject)?);
@@ -344,7 +346,7 @@ impl crate::engine::Site {
             Some(_) => Some(random::text(COMPANION_ALPHABET, 22).map_err(made)?),
             None => None,
         };
-        let mut extra = visit.extra()?;
+        let mut extra = visit.extra().collect::<Result<Vec<_>, _>>()?;
         let old = match before {
             Before::Continued(old) => Some(&*old.record),
             Before::Nothing | Before::Kept | Before::Replaced(_) => None,

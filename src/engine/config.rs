@@ -178,7 +178,26 @@ pub(crate) struct Tree {
     /// Settings of profiles, by profile name.
     pub settings: BTreeMap<String, toml::Table>,
     /// Secrets of gates, by profile name and proof name.
-    pub gates: BTreeMap<String, BTreeMap<String, String>>,
+    #[serde(deserialize_with = "gates")]
+    pub gates: Gates,
+}
+
+/// Secrets by profile name and proof name.
+type Gates = BTreeMap<String, BTreeMap<String, String>>;
+
+/// Reads the gates; an error about them names the shape that is wanted and repeats nothing that stands there.
+fn gates<'de, D: Deserializer<'de>>(deserializer: D) -> std::result::Result<Gates, D::Error> {
+    let wrong = || serde::de::Error::custom("a table [gates.PROFILE] is wanted, with a text for each gate");
+    let table = toml::Table::deserialize(deserializer).map_err(|_| wrong())?;
+    let text = |(name, value): (String, toml::Value)| match value {
+        toml::Value::String(secret) => Some((name, secret)),
+        _ => None,
+    };
+    let gates = table.into_iter().map(|(profile, value)| match value {
+        toml::Value::Table(gates) => Some((profile, gates.into_iter().map(text).collect::<Option<_>>()?)),
+        _ => None,
+    });
+    gates.collect::<Option<_>>().ok_or_else(wrong)
 }
 
 #[derive(Deserialize)]

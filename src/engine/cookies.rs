@@ -6,6 +6,7 @@
 use crate::base::Reason;
 use crate::engine::decide::{Asked, Stop};
 use crate::engine::decision::Decision;
+use crate::engine::site::COMPANION_PREFIX;
 use crate::parse::{cookie, form};
 use crate::profile::{CookieForm, Visit};
 use zeroize::Zeroizing;
@@ -51,8 +52,7 @@ impl Asked<'_> {
         let spent = self.site.profile.spent();
         if !spent.cookies.is_empty() {
             let ours = |name: &[u8]| {
-                spent.cookies.iter().any(|c| c.as_bytes() == name)
-                    || self.site.companion.as_ref().is_some_and(|c| c.name().as_bytes() == name)
+                spent.cookies.iter().any(|c| c.as_bytes() == name) || name.starts_with(COMPANION_PREFIX.as_bytes())
             };
             let mut rest = out.write(&[]);
             for (_, text) in cookie::pieces(self.request.headers).filter(|(name, _)| !ours(name)) {
@@ -63,10 +63,7 @@ impl Asked<'_> {
                 out.push_inward(b"Cookie", rest);
             }
         }
-        let ours = |piece: &[u8]| {
-            let name = form::pairs(piece).next().map(|(name, _)| name).unwrap_or_default();
-            spent.query.iter().any(|q| q.as_bytes().eq_ignore_ascii_case(&name))
-        };
+        let ours = |piece: &[u8]| spent.query.iter().any(|name| form::has(piece, name, true));
         let mut query = out.write(&[]);
         for piece in self.request.query.split(|b| *b == b'&').filter(|piece| !ours(piece)) {
             let between: &[u8] = if query.is_empty() { b"" } else { b"&" };

@@ -3,7 +3,7 @@
 //! A host keeps decisions (the C interface pools them), so that a check allocates nothing: every text of a decision
 //! lies in one buffer, spans point into it.
 
-use crate::base::Reason;
+use crate::base::{Reason, secret};
 use crate::profile::Room;
 
 /// What the host is to do. `Deny` is 0, so a zeroed decision refuses.
@@ -72,7 +72,8 @@ pub struct Decision {
     inward: Vec<(Span, Span)>,
     response: Vec<(Span, Span)>,
     pub(crate) body: Vec<u8>,
-    room: Room,
+    /// Made at the first request. Boxed: it is a kilobyte that would otherwise be moved about on every request.
+    room: Option<Box<Room>>,
 }
 
 impl Decision {
@@ -82,15 +83,41 @@ impl Decision {
 
     /// Forgets the last decision and wipes what may hold a secret (a new cookie, a token); keeps the buffers.
     pub fn clear(&mut self) {
-        use zeroize::Zeroize;
-        let (mut text, mut body) = (std::mem::take(&mut self.text), std::mem::take(&mut self.body));
-        let (mut inward, mut response) = (std::mem::take(&mut self.inward), std::mem::take(&mut self.response));
-        text.zeroize();
-        body.zeroize();
+        // Taken apart whole, so that a new field cannot be forgotten; in place, for this runs on every request.
+        let Decision {
+            outcome,
+            reason,
+            http_status,
+            wait,
+            maintain,
+            hold_ms,
+            body_limit,
+            principal,
+            roles,
+            tenant,
+            session_ref,
+            method,
+            path,
+            query,
+            endpoint,
+            text,
+            inward,
+            response,
+            body,
+            room: _,
+        } = self;
+        for secret in [text, body] {
+            // All that was ever written: nothing but this shortens a buffer.
+            secret::wipe(secret);
+            secret.clear();
+        }
         inward.clear();
         response.clear();
-        let room = std::mem::take(&mut self.room);
-        *self = Decision { text, body, inward, response, room, ..Decision::default() };
+        (*outcome, *reason, *http_status, *wait) = (Outcome::Deny, None, 0, WaitClass::None);
+        (*maintain, *hold_ms, *body_limit) = (false, 0, 0);
+        for span in [principal, roles, tenant, session_ref, method, path, query, endpoint] {
+            *span = Span::default();
+        }
     }
 
     pub fn outcome(&self) -> Outcome {
@@ -186,12 +213,12 @@ impl Decision {
     }
 
     /// The room that requests are taken apart in; kept here so that it is used again.
-    pub(crate) fn take_room(&mut self) -> Room {
-        std::mem::take(&mut self.room)
+    pub(crate) fn take_room(&mut self) -> Box<Room> {
+        self.room.take().unwrap_or_default()
     }
 
-    pub(crate) fn put_room(&mut self, room: Room) {
-        self.room = room;
+    pub(crate) fn put_room(&mut self, room: Box<Room>) {
+        self.room = Some(room);
     }
 
     fn bytes(&self, span: Span) -> &[u8] {

@@ -39,15 +39,51 @@ enum Right {
 /// Longest name, in bytes, that is looked up.
 const MAX_NAME: usize = 256;
 
+/// Where a name is put into another form without allocating. Longer names than any directory has are allocated.
+pub(crate) struct NameRoom([u8; MAX_NAME]);
+
+impl NameRoom {
+    pub const fn new() -> NameRoom {
+        NameRoom([0; MAX_NAME])
+    }
+
+    /// `name` folded.
+    fn folded<'n>(&'n mut self, name: &'n str) -> Cow<'n, str> {
+        directory::fold_into(name, &mut self.0).map_or_else(|| directory::fold(name), Cow::Borrowed)
+    }
+
+    /// `domain\user`, folded where that is wanted.
+    fn joined(&mut self, domain: &str, user: &str, fold: bool) -> Cow<'_, str> {
+        match self.join(domain, user, fold) {
+            Some(length) => String::from_utf8_lossy(self.0.get(..length).unwrap_or_default()),
+            None if fold => Cow::Owned(directory::fold(&format!("{domain}\\{user}")).into_owned()),
+            None => Cow::Owned(format!("{domain}\\{user}")),
+        }
+    }
+
+    fn join(&mut self, domain: &str, user: &str, fold: bool) -> Option<usize> {
+        let mut length = 0;
+        for part in [domain, "\\", user] {
+            let rest = self.0.get_mut(length..)?;
+            if fold {
+                length += directory::fold_into(part, rest)?.len();
+            } else {
+                rest.get_mut(..part.len())?.copy_from_slice(part.as_bytes());
+                length += part.len();
+            }
+        }
+        Some(length)
+    }
+}
+
 impl Asked<'_> {
     /// A pair that comes with an ordinary request: known pairs are remembered, so that they are hashed once.
     pub fn check_pair(&self, visit: &Visit<'_>, pair: &Pair<'_>, subject: &mut Subject) -> Result<(), Stop> {
-        let name = self.canonical(&pair.user, pair.domain.as_deref());
+        let mut room = NameRoom::new();
+        let name = self.canonical(&pair.user, pair.domain.as_deref(), &mut room);
         let password = &*pair.password;
-        let folded = directory::fold(&name);
-        let account = self.account(&folded);
         let engine = self.engine;
-        if engine.throttle.delayed(&account, self.now) && !engine.throttle.is_known(&account, self.now) {
+        if !engine.throttle.quiet(self.now) && self.is_delayed(&name) {
             self.note(|| "too many failures: refused without looking at the password".to_owned());
             self.mark_name(&name);
             return Err(Reason::Throttled.into());
@@ -73,6 +109,15 @@ impl Asked<'_> {
         let verified = self.verify_once(&tag, &name, password)?;
         subject.verified(verified);
         Ok(())
+    }
+
+    /// Whether guesses at this name from here must wait. The known pairs of its owner need not.
+    fn is_delayed(&self, name: &str) -> bool {
+        let mut room = NameRoom::new();
+        let folded = room.folded(name);
+        let account = self.account(&folded);
+        let throttle = &self.engine.throttle;
+        throttle.delayed(&account, self.now) && !throttle.is_known(&account, self.now)
     }
 
     /// Verifies a pair of which many equal requests may come at once: one of them hashes, the others get its word.
@@ -249,18 +294,14 @@ impl Asked<'_> {
         }
     }
 
-    /// The name as directory, throttle and cache all know it.
-    pub fn canonical<'n>(&self, user: &'n str, domain: Option<&str>) -> Cow<'n, str> {
-        let mut name = match domain.filter(|d| !d.is_empty()) {
-            Some(domain) => Cow::Owned(format!("{domain}\\{user}")),
+    /// The name as directory, throttle and cache all know it. Does not allocate for a name of a usual length.
+    pub fn canonical<'n>(&self, user: &'n str, domain: Option<&str>, room: &'n mut NameRoom) -> Cow<'n, str> {
+        let fold = self.site.profile.lenient().user_case;
+        match domain.filter(|d| !d.is_empty()) {
+            None if fold => room.folded(user),
             None => Cow::Borrowed(user),
-        };
-        if self.site.profile.lenient().user_case
-            && let Cow::Owned(folded) = directory::fold(&name)
-        {
-            name = Cow::Owned(folded);
+            Some(domain) => room.joined(domain, user, fold),
         }
-        name
     }
 
     /// Names are told to audit as keyed digests: people type passwords where the name belongs.
@@ -283,4 +324,21 @@ pub(crate) fn made(error: crate::base::Error) -> Stop {
         Status::Refused => Reason::SessionRevoked,
         _ => Reason::StoreUnavailable,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_has_one_form_whether_it_fits_the_room_or_not() {
+        let long = "Ä".repeat(MAX_NAME);
+        for (domain, user) in [("ACME", "AlexK"), ("acme", "alexk"), ("ACME", long.as_str()), (&long, "x")] {
+            let whole = format!("{domain}\\{user}");
+            assert_eq!(NameRoom::new().joined(domain, user, false), whole);
+            assert_eq!(NameRoom::new().joined(domain, user, true), directory::fold(&whole));
+            assert_eq!(NameRoom::new().folded(user), directory::fold(user));
+        }
+        assert!(matches!(NameRoom::new().joined("ACME", "AlexK", true), Cow::Borrowed("acme\\alexk")));
+    }
 }

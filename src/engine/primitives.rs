@@ -2,13 +2,13 @@
 
 use crate::base::{Error, Reason, Result, Status};
 use crate::directory::{Resident, Tenant, User};
-use crate::engine::build::token_binding;
+use crate::engine::build::{TOKEN_PURPOSE, token_binding};
 use crate::engine::prove::chosen_digest;
 use crate::engine::respond::left;
 use crate::engine::{Site, policy};
 use crate::session::{Record, Reference, id as session_id};
 use crate::store::{Answer, NotStored, Revocation};
-use crate::token::{Claims, Room as TokenRoom, tenant_tag};
+use crate::token::{Binding, Claims, Room as TokenRoom, tenant_tag};
 use std::sync::Arc;
 
 /// What a session or a token proves. Owned by the caller and reused: once warm, filling it allocates nothing.
@@ -131,7 +131,7 @@ impl Site {
             principal: &user.id,
             extra: b"",
         };
-        engine.sealer.mint(&token_binding(engine, self.profile.name(), purpose), &claims)
+        engine.sealer.mint(&self.binding(purpose), &claims)
     }
 
     /// Checks a token made for `purpose` here and tells what it proves. Errors: the reason; `out` is then unchanged.
@@ -141,7 +141,7 @@ impl Site {
             return Err(Reason::NotAttached);
         }
         let mut room = TokenRoom::new();
-        let binding = token_binding(engine, self.profile.name(), purpose);
+        let binding = self.binding(purpose);
         let opened = engine.sealer.open(&binding, token, engine.clock.now(), &mut room)?;
         let claims = &opened.claims;
         let chosen = claims.has_session.then(|| chosen_digest(&claims.sid));
@@ -169,7 +169,7 @@ impl Site {
         let engine = &self.engine;
         engine.attached()?;
         let mut room = TokenRoom::new();
-        let binding = token_binding(engine, self.profile.name(), purpose);
+        let binding = self.binding(purpose);
         let opened = engine
             .sealer
             .open(&binding, token, engine.clock.now(), &mut room)
@@ -178,6 +178,15 @@ impl Site {
             return Err(Error::new(Status::Refused, Reason::NoSessionId.name()));
         }
         engine.revoke(Revocation::Chosen(chosen_digest(&opened.claims.sid)))
+    }
+
+    /// What tokens of `purpose` are bound to. Known beforehand for the purpose of the profiles' own tokens; any other
+    /// costs a SHA-256.
+    fn binding(&self, purpose: &str) -> Binding {
+        match purpose {
+            TOKEN_PURPOSE => self.token,
+            other => token_binding(&self.engine, self.profile.name(), other),
+        }
     }
 
     fn principal(&self, id: &str) -> Result<Arc<User>> {

@@ -252,13 +252,14 @@ impl Asked<'_> {
         if subject.session.is_some() {
             out.push_inward(names.session.as_bytes(), out.session_ref);
         }
-        let own = if visit.has_extra() { visit.extra()? } else { Vec::new() };
-        for (name, value) in &own {
-            out.push_extra(name, value);
+        for extra in visit.extra() {
+            let (name, value) = extra?;
+            out.push_extra(name, &value);
         }
         // What the session keeps, where the request does not say otherwise.
+        let said = |name: &str| visit.extra().any(|own| own.is_ok_and(|(known, _)| known == name));
         let kept = subject.session.iter().flat_map(|session| session.record.extra());
-        for (name, value) in kept.filter(|(name, _)| !own.iter().any(|(known, _)| *known == &**name)) {
+        for (name, value) in kept.filter(|(name, _)| !said(name)) {
             out.push_extra(name, value);
         }
         Ok(())

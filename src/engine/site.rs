@@ -17,6 +17,9 @@ use std::borrow::Cow;
 use std::cell::RefCell;
 use std::sync::Arc;
 
+/// How the names of companion cookies begin, whatever the profile.
+pub(crate) const COMPANION_PREFIX: &str = "__Host-janua-";
+
 /// One profile under one prefix. Any thread; keeps its engine alive.
 pub struct Site {
     pub(crate) engine: Arc<Engine>,
@@ -60,7 +63,7 @@ impl Site {
         let cookie = form.and_then(|f| f.cookie.as_ref());
         let companion = cookie
             .filter(|c| engine.secure && !c.name().starts_with("__Host-"))
-            .map(|_| format!("__Host-janua-{}; Path=/; Secure; HttpOnly; SameSite=Lax", profile.name()))
+            .map(|_| format!("{COMPANION_PREFIX}{}; Path=/; Secure; HttpOnly; SameSite=Lax", profile.name()))
             .map(|text| CookieForm::parse(&text).map_err(Error::invalid))
             .transpose()?;
         let gates = gates(&engine, &profile)?;

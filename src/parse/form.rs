@@ -23,6 +23,11 @@ pub fn pairs(text: &[u8]) -> impl Iterator<Item = (Cow<'_, [u8]>, Cow<'_, [u8]>)
 ///
 /// Errors: [`Reason::Duplicate`] if the name stands twice, or behind a `;` within a piece.
 pub fn one<'r>(text: &'r [u8], name: &str, fold_case: bool) -> Result<Option<Cow<'r, [u8]>>, Reason> {
+    Ok(raw(text, name, fold_case)?.map(decoded))
+}
+
+/// The value of `name` as it stands, to be decoded by the caller where [`is_encoded`]. Errors: as [`one`].
+pub fn raw<'r>(text: &'r [u8], name: &str, fold_case: bool) -> Result<Option<&'r [u8]>, Reason> {
     let mut found = None;
     for piece in pieces(text) {
         let (raw_name, value) = split(piece);
@@ -34,7 +39,22 @@ pub fn one<'r>(text: &'r [u8], name: &str, fold_case: bool) -> Result<Option<Cow
             return Err(Reason::Duplicate);
         }
     }
-    Ok(found.map(decoded))
+    Ok(found)
+}
+
+/// Whether a raw value stands for other bytes than its own.
+pub fn is_encoded(raw: &[u8]) -> bool {
+    raw.iter().any(|byte| matches!(byte, b'%' | b'+'))
+}
+
+/// Decodes a raw value into `out`, which must not be shorter than it; what did not fit is left out.
+pub fn decode_into<'b>(raw: &[u8], out: &'b mut [u8]) -> &'b [u8] {
+    let mut length = 0;
+    for (place, byte) in out.iter_mut().zip(decoding(raw)) {
+        *place = byte;
+        length += 1;
+    }
+    out.get(..length).unwrap_or_default()
 }
 
 /// Whether a pair of this name is there, with whatever value: `wsdl` is in `wsdl`, `wsdl=` and `wsdl?server=x`.
@@ -59,11 +79,7 @@ fn is_name(raw: &[u8], name: &str, fold_case: bool) -> bool {
 }
 
 fn decoded(raw: &[u8]) -> Cow<'_, [u8]> {
-    if raw.iter().any(|byte| matches!(byte, b'%' | b'+')) {
-        Cow::Owned(decoding(raw).collect())
-    } else {
-        Cow::Borrowed(raw)
-    }
+    if is_encoded(raw) { Cow::Owned(decoding(raw).collect()) } else { Cow::Borrowed(raw) }
 }
 
 /// The decoded bytes one by one: `+` is a blank, and is so before escapes are looked at.
@@ -156,6 +172,9 @@ mod tests {
             let text = form_urlencoded::Serializer::new(String::new()).append_pair(&name, &value).append_pair("", "x").finish();
             let found = one(text.as_bytes(), &name, false);
             prop_assert_eq!(found, Ok(Some(Cow::Borrowed(value.as_bytes()))));
+            let raw = raw(text.as_bytes(), &name, false).unwrap().unwrap();
+            let mut room = vec![0; raw.len()];
+            prop_assert_eq!(decode_into(raw, &mut room), value.as_bytes());
         }
     }
 }

@@ -113,7 +113,7 @@ impl Answer {
     ///
     /// Errors: [`Reason::RenderFailed`] when a template writes a name that `facts` do not hold; the proofs at the build
     /// make this a bug of the caller. `out` is then empty, its status 500.
-    pub fn render(&self, facts: &Facts<'_>, out: &mut Rendered) -> std::result::Result<(), Reason> {
+    pub fn render(&self, facts: &Facts<'_, '_>, out: &mut Rendered) -> std::result::Result<(), Reason> {
         let templates = facts.visit.profile().templates();
         let names = self.texts().flat_map(|text| templates.uses(text));
         let scope = facts::scope(self.status, facts, names);

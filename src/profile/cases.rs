@@ -158,7 +158,7 @@ fn check(profile: &Profile, case: &Case) {
         assert_eq!(visit.tenant().unwrap().as_deref(), Some(tenant.as_str()), "{}", case.name);
     }
     if !case.extra.is_empty() {
-        let extra = visit.extra().unwrap().into_iter().map(|(name, value)| (name.to_owned(), value.into_owned()));
+        let extra = visit.extra().map(Result::unwrap).map(|(name, value)| (name.to_owned(), value.into_owned()));
         assert_eq!(extra.collect::<BTreeMap<_, _>>(), case.extra, "{}", case.name);
     }
     if let Some(expected) = &case.answer {
@@ -169,7 +169,10 @@ fn check(profile: &Profile, case: &Case) {
 /// What the engine would find wrong first when it takes the offers.
 fn first_refusal(visit: &Visit<'_>) -> Option<Reason> {
     let offers = visit.endpoint().proofs().find_map(|proof| visit.offers(proof).err());
-    offers.or_else(|| visit.pair().err()).or_else(|| visit.extra().err()).or_else(|| visit.tenant().err())
+    offers
+        .or_else(|| visit.pair().err())
+        .or_else(|| visit.extra().find_map(Result::err))
+        .or_else(|| visit.tenant().err())
 }
 
 fn answer(visit: &Visit<'_>, reason: Option<Reason>, expected: &Expected, name: &str) {

@@ -148,11 +148,6 @@ impl Endpoint {
         self.read.get(what as usize).is_some_and(|places| !places.is_empty())
     }
 
-    /// Whether extra values are kept or handed to the host.
-    pub const fn has_extra(&self) -> bool {
-        !self.extra.is_empty()
-    }
-
     /// The answer for an outcome, the stand-ins of the vocabulary included. `None`: let pass for [`Word::Ok`], DENY for
     /// all others.
     pub fn answer(&self, word: Word) -> Option<&Answer> {

@@ -12,8 +12,8 @@ use std::sync::Arc;
 
 /// What is known when an answer is rendered. No `Debug`: it holds a new session's id or a new token.
 #[derive(Clone)]
-pub struct Facts<'a> {
-    pub visit: &'a Visit<'a>,
+pub struct Facts<'a, 'r> {
+    pub visit: &'a Visit<'r>,
     pub word: Word,
     pub reason: Reason,
     /// Names the audit event, so that an operator finds it.
@@ -35,9 +35,9 @@ pub struct Facts<'a> {
     pub target_alive: Option<bool>,
 }
 
-impl<'a> Facts<'a> {
+impl<'a, 'r> Facts<'a, 'r> {
     /// Facts of which nothing is known but how the decision fell.
-    pub const fn new(visit: &'a Visit<'a>, word: Word, reason: Reason) -> Facts<'a> {
+    pub const fn new(visit: &'a Visit<'r>, word: Word, reason: Reason) -> Facts<'a, 'r> {
         Facts {
             visit,
             word,
@@ -145,7 +145,7 @@ pub(super) const fn reason_word(reason: Reason) -> &'static str {
 }
 
 /// Builds what templates that use `names` see.
-pub(super) fn scope<'n>(status: u16, facts: &Facts<'_>, names: impl Iterator<Item = &'n str>) -> Scope {
+pub(super) fn scope<'n>(status: u16, facts: &Facts<'_, '_>, names: impl Iterator<Item = &'n str>) -> Scope {
     let mut out: Vec<(&'static str, Datum)> = Vec::new();
     for name in names {
         let table = name.split('.').next().unwrap_or_default();
@@ -159,7 +159,7 @@ pub(super) fn scope<'n>(status: u16, facts: &Facts<'_>, names: impl Iterator<Ite
     Scope::new(out)
 }
 
-fn entry(table: &str, status: u16, facts: &Facts<'_>) -> Option<(&'static str, Datum)> {
+fn entry(table: &str, status: u16, facts: &Facts<'_, '_>) -> Option<(&'static str, Datum)> {
     Some(match table {
         "user" => ("user", facts.user.map_or(Datum::None, user)),
         "session" => ("session", facts.session.map_or(Datum::None, session)),

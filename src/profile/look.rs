@@ -1,10 +1,12 @@
 //! Looking into a place: one value out of headers, cookies, query, path or a parsed body.
 //!
 //! Called by `profile::route` while it decides on an endpoint and by `profile::visit` afterwards. A place that occurs
-//! twice is an error, never a choice. Nothing allocates but decoding.
+//! twice is an error, never a choice. Nothing allocates but decoding, and that only
+//! when the room for it is used up or the text is JSON or XML.
 
 use super::pattern::Caught;
 use super::place::{AuthScheme, Place, Where};
+use super::room::Spare;
 use super::{Lenient, pattern::Pattern};
 use crate::base::Reason;
 use crate::parse::authorization::{self, Scheme};
@@ -63,6 +65,8 @@ pub(super) struct Bodies<'r> {
     pub xml: Option<xml::Document<'r>>,
     /// The JSON document that sits elsewhere than in the body.
     pub elsewhere: Option<json::Document<'r>>,
+    /// Where parameters are decoded.
+    pub spare: Spare<'r>,
 }
 
 /// Where to look, for one endpoint.
@@ -126,9 +130,9 @@ impl<'v, 'r: 'v> Look<'v, 'r> {
                 }
                 first.map(borrowed)
             }
-            Where::Query(name) => form::one(self.request.query, name, fold)?.map(Found::Bytes),
+            Where::Query(name) => form::raw(self.request.query, name, fold)?.map(|raw| self.decoded(raw)),
             Where::Form(name) => match self.bodies.form {
-                Some(form) => form::one(form, name, fold)?.map(Found::Bytes),
+                Some(form) => form::raw(form, name, fold)?.map(|raw| self.decoded(raw)),
                 None => None,
             },
             Where::Json(pointer) => {
@@ -146,6 +150,10 @@ impl<'v, 'r: 'v> Look<'v, 'r> {
             }
             Where::Body => self.bodies.whole.filter(|body| !body.is_empty()).map(borrowed),
         })
+    }
+
+    fn decoded(&self, raw: &'r [u8]) -> Found<'v> {
+        Found::Bytes(self.bodies.spare.decoded(raw))
     }
 
     /// What follows the scheme, if `Authorization` is of this scheme.

@@ -7,12 +7,12 @@ use super::endpoint::{Action, Endpoint};
 use super::look::{Bodies, Look};
 use super::pattern::{Caught, Pattern, same};
 use super::place::{AuthScheme, Place, Where};
-use super::room::Room;
+use super::room::{Room, Spare};
 use super::visit::Visit;
 use super::{Profile, overrides};
 use crate::base::Reason;
 use crate::parse::authorization::{self, Scheme};
-use crate::parse::{Body, Request, header};
+use crate::parse::{Body, Request, form, header};
 
 /// The longest body that is asked for, in bytes.
 pub const MAX_BODY: usize = 1 << 20;
@@ -53,10 +53,11 @@ pub(super) struct Way<'r> {
 impl Profile {
     /// Finds the endpoint of `request` on a site mounted at `prefix` (empty, or `/x`). `room` is wiped first.
     ///
-    /// Allocates nothing when method, path, headers, cookies and query decide, and nothing in them needs decoding.
+    /// Allocates nothing when method, path, headers, cookies and query decide.
     pub fn route<'r>(&'r self, request: &'r Request<'r>, prefix: &str, room: &'r mut Room) -> Routed<'r> {
         room.clear();
-        let Room { path: path_room, document, basic, basic_used } = room;
+        let Room { path: path_room, document, basic, basic_used, decoded, decoded_used } = room;
+        *decoded_used = form::is_encoded(request.query) || matches!(request.body, Body::Given(_));
         let Some(start) = self.start(request.path, prefix) else { return Routed::Nothing };
         let full = self.stripped(request.path, start);
         let mut way = Way { profile: self, request, method: request.method, path: rest(full, start), full_path: full };
@@ -83,7 +84,7 @@ impl Profile {
                 }
                 None => Routed::Nothing,
             },
-            None => way.decide(document),
+            None => way.decide(document, Spare::new(decoded)),
         };
         if let Routed::Visit(visit) | Routed::Refused(visit, _) = &mut routed
             && visit.endpoint.proofs.iter().any(|p| p.at.iter().any(|p| p.at == Where::Auth(AuthScheme::Basic)))
@@ -189,8 +190,8 @@ impl<'r> Way<'r> {
         }
     }
 
-    fn decide(&self, room: &'r mut Vec<u8>) -> Routed<'r> {
-        let mut bodies = Bodies::default();
+    fn decide(&self, room: &'r mut Vec<u8>, spare: Spare<'r>) -> Routed<'r> {
+        let mut bodies = Bodies { spare, ..Bodies::default() };
         let mut room = Some(room);
         // The document first: where it sits in the query, JSON places are known without a body.
         if !self.profile.document.is_empty()
@@ -385,7 +386,7 @@ mod tests {
                         for what in Read::ALL {
                             let _ = visit.read(what);
                         }
-                        let _ = (visit.extra().is_ok(), visit.echoes(), visit.shown_path());
+                        let _ = (visit.extra().count(), visit.echoes(), visit.shown_path());
                     }
                     Routed::NeedBody { .. } => prop_assert!(matches!(body, Body::NotRead)),
                     Routed::Nothing => {}

@@ -231,29 +231,22 @@ impl<'r> Visit<'r> {
         text(found.bytes()?).map(Some)
     }
 
-    /// Whether this endpoint keeps extra values or hands them to the host.
-    pub const fn has_extra(&self) -> bool {
-        self.endpoint.has_extra()
-    }
-
     /// The extra values that are there: unproven, free of control characters, at most [`MAX_EXTRA`] bytes each.
     ///
     /// Errors: as [`Visit::offers`]; [`Reason::TooLarge`] and [`Reason::Malformed`] beyond that.
-    pub fn extra(&self) -> Result<Vec<(&'r str, Cow<'_, str>)>, Reason> {
+    pub fn extra(&self) -> impl Iterator<Item = Result<(&'r str, Cow<'_, str>), Reason>> {
         let look = self.look();
-        let mut out = Vec::new();
-        for (name, places) in &self.endpoint.extra {
-            let Some(found) = look.first(places, true)? else { continue };
-            let value = text(found.bytes()?)?;
-            if value.len() > MAX_EXTRA {
-                return Err(Reason::TooLarge);
-            }
-            if value.chars().any(char::is_control) {
-                return Err(Reason::Malformed);
-            }
-            out.push((name.as_ref(), value));
-        }
-        Ok(out)
+        self.endpoint.extra.iter().filter_map(move |(name, places)| {
+            let found = look.first(places, true).transpose()?;
+            Some(found.and_then(|found| {
+                let value = text(found.bytes()?)?;
+                match value.len() {
+                    0..=MAX_EXTRA if value.chars().any(char::is_control) => Err(Reason::Malformed),
+                    0..=MAX_EXTRA => Ok((name.as_ref(), value)),
+                    _ => Err(Reason::TooLarge),
+                }
+            }))
+        })
     }
 
     /// The values that templates may repeat. What is not there, twice there, or no value, is none.

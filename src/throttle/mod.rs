@@ -190,12 +190,17 @@ impl Throttle {
     /// Whether a guess of an unknown pair would be refused now: then the verified-credential cache is not looked at either,
     /// except for a known pair. One load of an atomic as long as nobody is delayed. Counts nothing; no allocation.
     pub fn delayed(&self, account: &Account<'_>, now: Now) -> bool {
-        if now.boot() >= self.hot_until.load(Ordering::Relaxed) {
+        if self.quiet(now) {
             return false;
         }
         let net = Net::of(account.client);
         let keys = self.keys(account, &net, self.pair(account, &net));
         self.state.lock().wait(&keys, now.boot()) > 0
+    }
+
+    /// Whether nobody at all is delayed: then there is no account to make up. One load of an atomic.
+    pub fn quiet(&self, now: Now) -> bool {
+        now.boot() >= self.hot_until.load(Ordering::Relaxed)
     }
 
     /// Whether more guesses failed within the last minute, over all accounts, than the settings call normal.

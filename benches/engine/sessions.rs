@@ -1,11 +1,7 @@
 //! What a session costs: a check against the primitive it rests on, bytes, and pauses while sweeping.
-//!
-//! `cargo bench --bench store [SESSIONS]`. Rounds of both candidates are interleaved and the median of the ratios is
-//! the result, so that a busy machine slows both. Plain `Instant`, no framework.
 
-#[path = "counting/sys.rs"]
-mod counting;
-
+use crate::ALLOCATOR;
+use crate::measure::{Compared, Row, median};
 use hashbrown::HashMap;
 use janua::base::{Clock, Now};
 use janua::crypto::digest::Digest;
@@ -17,9 +13,6 @@ use std::hash::{BuildHasherDefault, Hasher};
 use std::hint::black_box;
 use std::sync::Arc;
 use std::time::Instant;
-
-#[global_allocator]
-static ALLOCATOR: counting::Counting = counting::Counting::new();
 
 const ROUNDS: usize = 31;
 const LOOKS: usize = 200_000;
@@ -60,15 +53,11 @@ fn key(number: usize) -> Digest {
     id::key("data.example.org", "form", "", &number.to_be_bytes())
 }
 
-fn main() {
-    let sessions = std::env::args().filter_map(|word| word.parse().ok()).next().unwrap_or(1_000_000);
-    let testing = !std::env::args().any(|word| word == "--bench");
-    let sessions: usize = if testing { 20_000 } else { sessions };
+pub fn rows(sessions: usize) -> Vec<Row> {
     let clock = Clock::fake(1_700_000_000);
     let now = clock.now();
-    for (per_principal, length) in [(1, 36), (4, 36), (4, 12)] {
-        bytes_per_session(sessions, per_principal, length, now);
-    }
+    let mut rows: Vec<_> =
+        [(1, 36), (4, 36), (4, 12)].map(|(per, length)| bytes_per_session(sessions, per, length, now)).into();
 
     let settings = Settings { longest_secs: 43_200, older: Older::Refused };
     let store: Box<dyn Store> = Box::new(Memory::new(settings, now).expect("random bytes"));
@@ -78,9 +67,10 @@ fn main() {
         let record = insert(store.as_ref(), *key, number, 4, 36, now);
         raw.shard(key).write().insert(*key, record);
     }
-    checks(store.as_ref(), &raw, &keys, now);
+    rows.extend(checks(store.as_ref(), &raw, &keys, now));
     drop(raw);
-    sweeps(store.as_ref(), &clock);
+    rows.push(sweeps(store.as_ref(), &clock));
+    rows
 }
 
 fn insert(store: &dyn Store, key: Digest, number: usize, per: usize, length: usize, now: Now) -> Arc<Record> {
@@ -92,7 +82,7 @@ fn insert(store: &dyn Store, key: Digest, number: usize, per: usize, length: usi
     store.insert(key, record, 100, now).expect("a new key").record
 }
 
-fn bytes_per_session(sessions: usize, per: usize, length: usize, now: Now) {
+fn bytes_per_session(sessions: usize, per: usize, length: usize, now: Now) -> Row {
     let settings = Settings { longest_secs: 43_200, older: Older::Refused };
     let before = ALLOCATOR.bytes();
     let store = Memory::new(settings, now).expect("random bytes");
@@ -101,13 +91,11 @@ fn bytes_per_session(sessions: usize, per: usize, length: usize, now: Now) {
         insert(&store, key(number), number, per, length, now);
     }
     let all = ALLOCATOR.bytes() - before - empty;
-    println!(
-        "bytes per session: {:5.1}   ({per} sessions a principal, ids of {length}; the empty store {empty})",
-        all as f64 / sessions as f64
-    );
+    let figure = format!("a session, {per} a principal, ids of {length} bytes");
+    Row::alone(figure, format!("{:.0} bytes", all as f64 / sessions as f64))
 }
 
-fn checks(store: &dyn Store, raw: &Raw, keys: &[Digest], now: Now) {
+fn checks(store: &dyn Store, raw: &Raw, keys: &[Digest], now: Now) -> Vec<Row> {
     let order = shuffled(keys.len());
     let all = Keys { keys, order: &order };
     let raw_get = |key: &Digest| raw.get(key).map(|record| record.seq);
@@ -119,11 +107,10 @@ fn checks(store: &dyn Store, raw: &Raw, keys: &[Digest], now: Now) {
     let calls = ALLOCATOR.calls();
     all.time::<true>(&check_touch, 0);
     assert_eq!(ALLOCATOR.calls(), calls, "check and touch allocate");
-    println!("allocations per check and touch: 0");
-
-    println!("{} sessions, random hits, medians of {ROUNDS} interleaved rounds of {LOOKS}:", keys.len());
-    compare("one after the other", |get, from| all.time::<true>(get, from), [&raw_get, &check, &check_touch]);
-    compare("running ahead", |get, from| all.time::<false>(get, from), [&raw_get, &check, &check_touch]);
+    let gets: [Get<'_>; 3] = [&raw_get, &check, &check_touch];
+    let waiting = compare("waiting", |get, from| all.time::<true>(get, from), gets);
+    let ahead = compare("running ahead", |get, from| all.time::<false>(get, from), gets);
+    waiting.into_iter().chain(ahead).collect()
 }
 
 type Get<'a> = &'a dyn Fn(&Digest) -> Option<u64>;
@@ -150,27 +137,28 @@ impl Keys<'_> {
     }
 }
 
-fn compare(name: &str, time: impl Fn(Get<'_>, usize) -> f64, [raw, check, touch]: [Get<'_>; 3]) {
-    let (mut raws, mut checks, mut ratios, mut touches) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+fn compare(name: &str, time: impl Fn(Get<'_>, usize) -> f64, [raw, check, touch]: [Get<'_>; 3]) -> [Row; 2] {
+    let (mut raws, mut checks, mut touches) = (Vec::new(), Vec::new(), Vec::new());
     for round in 0..ROUNDS {
         // Each goes on where the other stopped, so that all meet keys that nobody looked at for a whole turn.
         let from = round * LOOKS * 3;
-        let base = time(raw, from);
-        let checked = time(check, from + LOOKS);
-        let touched = time(touch, from + LOOKS * 2);
-        raws.push(base);
-        checks.push(checked);
-        ratios.push(checked / base);
-        touches.push(touched / base);
+        raws.push(time(raw, from));
+        checks.push(time(check, from + LOOKS));
+        touches.push(time(touch, from + LOOKS * 2));
     }
-    let (raw, check) = (median(&mut raws), median(&mut checks));
-    let (ratio, touch) = (median(&mut ratios), median(&mut touches));
-    println!(
-        "{name:>20}: raw get {raw:6.1} ns  check {check:6.1} ns  check / raw {ratio:.2}  and touch / raw {touch:.2}"
-    );
+    let found = |mut ours: Vec<f64>| {
+        let mut ratios: Vec<_> = ours.iter().zip(&raws).map(|(ours, base)| ours / base).collect();
+        Compared { ours: median(&mut ours), base: median(&mut raws.clone()), ratio: median(&mut ratios) }
+    };
+    [
+        Row::limited(format!("session checked, {name}"), RAW, &found(checks), 1.5),
+        Row::limited(format!("session checked and touched, {name}"), RAW, &found(touches), 1.5),
+    ]
 }
 
-fn sweeps(store: &dyn Store, clock: &Clock) {
+const RAW: &str = "raw sharded hashbrown get";
+
+fn sweeps(store: &dyn Store, clock: &Clock) -> Row {
     let mut pauses = Vec::new();
     while store.count().is_ok_and(|count| count > 0) {
         clock.advance(1);
@@ -185,14 +173,8 @@ fn sweeps(store: &dyn Store, clock: &Clock) {
     }
     pauses.sort_by(f64::total_cmp);
     let at = |share: f64| pauses[((pauses.len() - 1) as f64 * share) as usize];
-    println!(
-        "sweep calls of at most {BUDGET} looks, us: p50 {:.0}  p99 {:.0}  p99.9 {:.0}  longest {:.0}  ({} calls)",
-        at(0.5),
-        at(0.99),
-        at(0.999),
-        at(1.0),
-        pauses.len()
-    );
+    let value = format!("{:.0} us, longest {:.0} us", at(0.99), at(1.0));
+    Row::alone(format!("a sweep of {BUDGET} entries, 99 of 100"), value)
 }
 
 /// The numbers below `count` in an order that no prefetcher foresees; the same every time.
@@ -200,9 +182,4 @@ fn shuffled(count: usize) -> Vec<usize> {
     let mut order: Vec<_> = (0..count).collect();
     order.sort_by_cached_key(|number| key(*number));
     order
-}
-
-fn median(of: &mut [f64]) -> f64 {
-    of.sort_by(f64::total_cmp);
-    of[of.len() / 2]
 }
