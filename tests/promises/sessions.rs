@@ -67,12 +67,16 @@ fn a_session_that_was_logged_out_does_not_live_on_in_a_request_in_flight() {
 fn choosing_a_tenant_moves_no_absolute_end_and_keeps_what_the_session_keeps() {
     let house = House::with("[session]\nidle='50m'\nabsolute='1h'\n");
     let site = house.site("mfiles");
-    let id = mfiles_session(&house, &site, "");
+    let login = r#"{"Username":"AlexK","Password":"My Password"}"#;
+    let login = ask("PUT", "/REST/session").header("X-ComputerName", "PC-17").json(login);
+    let id = house.ask(&site, &login).cookie("ASP.NET_SessionId").unwrap();
     house.clock.advance(2_400);
     let id = house.ask(&site, &choose(&id)).cookie("ASP.NET_SessionId").unwrap();
     let views = ask("GET", "/REST/views").cookie("ASP.NET_SessionId", &id);
     house.clock.advance(1_199);
-    assert!(house.ask(&site, &views).allowed(), "3599 s after the log-in");
+    let reply = house.ask(&site, &views);
+    assert!(reply.allowed(), "3599 s after the log-in");
+    assert_eq!(reply.inward("X-Extra-computer"), Some("PC-17"));
     house.clock.advance(1);
     assert_eq!(house.ask(&site, &views).status, 403);
     assert_eq!(house.told().last().unwrap().reason, Reason::Missing, "a dead session is a new visitor");
