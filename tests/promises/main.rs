@@ -1,4 +1,4 @@
-//! Promises that a second reading found broken, each asked of the whole engine.
+//! Promises that are easily broken and hard to see, each asked of the whole engine.
 //!
 //! One test a promise, named for it. What is known of the attacks of others stands in `attacks.rs`, the numbered
 //! invariants in `invariants.rs`.
