@@ -33,17 +33,20 @@ impl Asked<'_> {
     /// nothing that counts.
     pub fn prove(&self, visit: &Visit<'_>, subject: &mut Subject) -> Result<(), Stop> {
         let endpoint = visit.endpoint();
-        let proofs = || endpoint.proofs().filter(|p| p.kind() != ProofKind::Gate);
+        let proofs = || endpoint.proofs().filter(|p| p.kind() != ProofKind::Gate).enumerate();
+        // Where only one may be offered, the place of that one: the others need no second look.
+        let mut only = None;
         if endpoint.several() == Several::Refuse {
-            let mut offered = 0;
-            for proof in proofs() {
-                offered += usize::from(visit.offers(proof)?.is_some());
+            for (place, proof) in proofs() {
+                if visit.offers(proof)?.is_some() && only.replace(place).is_some() {
+                    return Err(Reason::Several.into());
+                }
             }
-            if offered > 1 {
-                return Err(Reason::Several.into());
+            if only.is_none() {
+                return Ok(());
             }
         }
-        for proof in proofs() {
+        for (_, proof) in proofs().filter(|(place, _)| only.is_none_or(|only| only == *place)) {
             let Some(offer) = visit.offers(proof)? else { continue };
             match self.try_offer(visit, proof, offer, subject) {
                 Ok(()) => {
