@@ -276,7 +276,8 @@ void janua_config_free(janua_config *config);
 /* --------------------------------------------------------------------------- Engine and site */
 
 /**
- * Of a site: a request without proof is allowed, without a principal. A bad proof is still refused.
+ * Of a site: a request without proof is allowed, without a principal. A bad proof is still refused, and so is nobody
+ * at all where the profile needs a role.
  */
 #define JANUA_SITE_OPTIONAL 1
 
@@ -747,7 +748,8 @@ janua_status janua_session_revoke(const janua_site *site, janua_str id, janua_er
 /**
  * Seals a token for a principal whom the host proved itself: 199 characters of base64url for usual
  * claims, readable by nobody but the library. It is good only for this site, this profile and the
- * same `purpose` (a word of the host's, such as "download"). `tenant` and `session_id` may be empty;
+ * same `purpose` (a word of the host's, such as "download"; "access" makes what janua_decide takes
+ * where a profile reads tokens). `tenant` and `session_id` may be empty;
  * only a token with a session id can be revoked by itself. `expires` is Unix seconds; 0, and
  * whatever lies beyond the configured lifetime, means the configured lifetime.
  *
@@ -829,8 +831,9 @@ typedef struct {
     janua_status (*lookup)(void *ctx, janua_str name, janua_user *out);
     /**
      * Verifies a password, for a directory that gives no hashes (LDAP, a web service); runs instead of
-     * comparing with the user's `hash`. Writes JANUA_PASSWORD_WRONG or JANUA_PASSWORD_RIGHT to
-     * `verdict`. *Answers*: JANUA_OK; JANUA_E_NOT_FOUND (refused like a wrong password);
+     * comparing with the user's `hash`. It runs for names that `lookup` did not find as well, and is
+     * not believed there: let both take as long, or the time tells which names exist. Writes
+     * JANUA_PASSWORD_WRONG or JANUA_PASSWORD_RIGHT to `verdict`. *Answers*: JANUA_OK; JANUA_E_NOT_FOUND (refused like a wrong password);
      * JANUA_E_UNAVAILABLE.
      */
     janua_status (*check)(void *ctx, janua_str name, janua_str password, int32_t *verdict);

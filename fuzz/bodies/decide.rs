@@ -161,6 +161,8 @@ fn silence(input: &Input, seen: &Seen, told: &[Told]) {
     }
 }
 
+/// Without `memcmp`: libFuzzer listens to that, learns what was compared, and would put the secret into an input itself.
 fn holds(text: &[u8], secret: &str) -> bool {
-    text.windows(secret.len()).any(|part| part == secret.as_bytes())
+    let differs = |part: &[u8]| part.iter().zip(secret.as_bytes()).fold(0, |all, (a, b)| all | (a ^ b));
+    text.windows(secret.len()).any(|part| differs(part) == 0)
 }

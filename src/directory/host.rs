@@ -21,15 +21,19 @@ const MAX_DUMMIES: usize = 16;
 
 /// What a host implements. May block; called from threads that may wait. Any thread.
 pub trait HostDirectory: Send + Sync {
-    /// The user of a name; of a folded name where the profile forgives case. `Err(Gone)`: cannot tell now.
+    /// The user of a name; of a folded name where the profile forgives case. Asked by a principal's id as well, when the
+    /// user is wanted that nobody has logged in as here. `Err(Gone)`: cannot tell now.
     fn lookup(&self, name: &str) -> std::result::Result<Option<User>, Gone>;
 
-    /// Whether the password is right, for hosts that hand out no hashes. `None`: Janua is to verify.
+    /// Whether the password is right, for hosts that hand out no hashes. `None`: Janua is to verify. Asked for unknown
+    /// names too, whose answer is not believed: what known and unknown ones cost is the host's to make alike.
     fn check(&self, user: &str, password: &[u8]) -> Option<std::result::Result<bool, Gone>>;
 }
 
 struct Held {
     user: Arc<User>,
+    /// What the host was asked when it gave the user.
+    asked: Box<str>,
     /// Boot seconds.
     born: i64,
 }
@@ -73,7 +77,7 @@ impl Host {
         Ok(Host { host, tenants, clock, key, capacity, shelf: RwLock::default(), dummies })
     }
 
-    fn keep(&self, user: &Arc<User>) {
+    fn keep(&self, user: &Arc<User>, asked: &str) {
         let born = self.clock.now().boot();
         let mut shelf = self.shelf.write();
         shelf.remove(&user.id);
@@ -88,7 +92,7 @@ impl Host {
         }
         shelf.by_name.insert(fold(&user.name).into_owned(), user.id.clone());
         shelf.order.push_back((user.id.clone(), born));
-        shelf.by_id.insert(user.id.clone(), Held { user: Arc::clone(user), born });
+        shelf.by_id.insert(user.id.clone(), Held { user: Arc::clone(user), asked: asked.into(), born });
         // What was removed by name is still in line; it must not make the line grow.
         if shelf.order.len() > self.capacity.saturating_mul(2) {
             let Shelf { by_id, order, .. } = &mut *shelf;
@@ -145,24 +149,29 @@ impl Directory for Host {
         self.held(self.shelf.read().by_id.get(id))
     }
 
+    /// Asked as it was when it last gave this user, since a host may know names only; then by the id.
     fn by_id(&self, id: &str) -> std::result::Result<Option<Arc<User>>, Gone> {
-        let found = self.host.lookup(id)?.filter(|user| user.id == id && !user.name.is_empty());
-        Ok(found.map(|user| {
-            let user = Arc::new(user);
-            self.keep(&user);
-            user
-        }))
+        let seen = self.shelf.read().by_id.get(id).map(|held| held.asked.clone());
+        for name in seen.as_deref().into_iter().chain([id]) {
+            if let Some(user) = self.host.lookup(name)?.filter(|user| user.id == id && !user.name.is_empty()) {
+                let user = Arc::new(user);
+                self.keep(&user, name);
+                return Ok(Some(user));
+            }
+        }
+        Ok(None)
     }
 
     fn by_name(&self, name: &str, folding: bool) -> std::result::Result<Option<Arc<User>>, Gone> {
-        let found = if folding { self.host.lookup(&fold(name)) } else { self.host.lookup(name) }?;
+        let asked = if folding { fold(name) } else { name.into() };
+        let found = self.host.lookup(&asked)?;
         let Some(user) = found.filter(|user| !user.id.is_empty() && !user.name.is_empty()) else {
             self.forget(name);
             return Ok(None);
         };
         user.hash.iter().for_each(|hash| self.learn(hash));
         let user = Arc::new(user);
-        self.keep(&user);
+        self.keep(&user, &asked);
         Ok(Some(user))
     }
 

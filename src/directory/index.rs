@@ -60,10 +60,13 @@ impl Index {
         map.get(name).and_then(|at| self.users.get(*at))
     }
 
-    /// The ids of this reading that `next` has no more, has disabled, or has with another password.
+    /// The ids of this reading that `next` has no more, has disabled or pending, or has with another password.
     pub(super) fn ended_by(&self, next: &Index) -> Vec<String> {
         let ended = |old: &&Arc<User>| {
-            next.by_id(&old.id).is_none_or(|new| (new.disabled && !old.disabled) || new.generation != old.generation)
+            next.by_id(&old.id).is_none_or(|new| {
+                let out = |user: &User| user.disabled || user.pending;
+                (out(new) && !out(old)) || new.generation != old.generation
+            })
         };
         self.users.iter().filter(ended).map(|user| user.id.clone()).collect()
     }

@@ -199,7 +199,7 @@ pub trait Directory: Send + Sync {
     }
 
     /// Called by maintenance: reads again what has changed, and names the ids whose sessions and tokens must end: gone,
-    /// disabled, or with another password. On an error the last good stays.
+    /// disabled, pending, or with another password. On an error the last good stays.
     fn reload(&self) -> Result<Vec<String>> {
         Ok(Vec::new())
     }

@@ -3,19 +3,22 @@
 //! Each announces itself first where the caller may not wait, before anything is counted or written.
 
 use crate::base::{Reason, random};
+use crate::crypto::digest::Digest;
 use crate::directory::Tenant;
 use crate::engine::audit::EventKind;
 use crate::engine::decide::{Asked, Stop};
 use crate::engine::decision::{Decision, WaitClass};
 use crate::engine::login::{NameRoom, made};
+use crate::engine::policy;
 use crate::engine::prove::chosen_digest;
 use crate::engine::respond::Made;
 use crate::engine::subject::{LiveSession, Subject};
 use crate::parse::instant;
 use crate::profile::{Need, Occupied, Offer, ProofKind, Read, Visit, Word};
-use crate::session::id as session_id;
+use crate::session::{self, Record, id as session_id};
 use crate::store::Revocation;
 use crate::token::{Claims, tenant_tag};
+use std::borrow::Cow;
 use std::sync::Arc;
 
 impl Asked<'_> {
@@ -39,13 +42,13 @@ impl Asked<'_> {
             Some(pair) => {
                 let mut room = NameRoom::new();
                 let name = self.canonical(&pair.user, pair.domain.as_deref(), &mut room);
-                let verified = self.verify(&name, &pair.password)?;
-                (subject.user, subject.seq) = (Some(verified.user), verified.seq);
+                subject.verified(self.verify(&name, &pair.password)?);
                 subject.by = Some(ProofKind::Password);
             }
             None => {
-                self.prove(visit, subject)?;
-                crate::engine::policy::judge(&Need::User, subject)?;
+                // A session is none of them: a log-in by itself would give it a new life each time.
+                self.prove_by(visit, subject, |kind| kind != ProofKind::Session)?;
+                policy::judge(&Need::User, subject)?;
             }
         }
         if let Some(text) = visit.read(Read::Tenant)?
@@ -55,83 +58,93 @@ impl Asked<'_> {
             subject.tenant = Some(self.tenant_for(&text, subject)?);
         }
         self.settle_tenant(visit, subject)?;
-        crate::engine::policy::judge(visit.endpoint().need(), subject)?;
+        policy::judge(visit.endpoint().need(), subject)?;
         if let (Some(old), Some(new)) = (&before.user, &subject.user)
             && old.id != new.id
             && visit.endpoint().occupied() == Occupied::Refuse
         {
             return Err(Reason::Occupied.into());
         }
-        let id = self.start_session(visit, before.session.as_ref(), subject, out)?;
+        self.use_up(subject)?;
+        let before = before.session.as_ref().map_or(Before::Nothing, Before::Replaced);
+        let id = self.start_session(visit, before, subject, out)?;
         let made = Made { session_id: Some(&id), token: None };
         self.finish(visit, Word::Ok, Reason::LoggedIn, EventKind::Login, subject, &made, out)
     }
 
-    /// Makes the session of `subject` (revoking `old` in the same step) and writes its cookies.
+    /// Makes the session of `subject` (revoking the one before it in the same step) and writes its cookies.
     pub fn start_session(
         &self,
         visit: &Visit<'_>,
-        old: Option<&LiveSession>,
+        before: Before<'_>,
         subject: &mut Subject,
         out: &mut Decision,
     ) -> Result<String, Stop> {
-        let new = self.site.new_session(self, visit, subject)?;
+        let new = self.site.new_session(self, visit, subject, before)?;
         let store = &self.engine.store;
         let cap = self.engine.per_principal;
-        let stored = match old {
-            Some(old) => store.replace(&old.key, new.key, new.record, cap, self.now),
-            None => store.insert(new.key, new.record, cap, self.now),
+        let stored = match before {
+            Before::Nothing | Before::Kept => store.insert(new.key, new.record, cap, self.now),
+            Before::Replaced(old) => store.replace(&old.key, new.key, new.record, cap, self.now),
+            Before::Continued(old) => store.renew(&old.key, new.key, new.record, cap, self.now),
         };
         let stored = stored.map_err(|e| e.reason())?;
         for reference in &stored.evicted {
             self.tell_of(EventKind::Eviction, Reason::SessionRevoked, subject, Some(*reference), out);
         }
-        subject.session = Some(LiveSession { key: new.key, record: stored.record });
-        self.set_cookies(&new.id, new.companion.as_deref(), out);
+        subject.session = Some(LiveSession { key: new.key, record: stored.record, accompanied: false });
+        self.set_cookies(&new.id, new.companion.as_deref(), out)?;
         Ok(new.id)
     }
 
-    /// Log-out: revokes what was proven. Without a proof there is nothing to do, which the `ok` answer says too.
+    /// Log-out: revokes what was proven, and with it every session whose id came along: the browser is told to drop the
+    /// cookie, so nothing under its name may live on. Without any there is nothing to do, which the `ok` answer says too.
     pub fn logout(&self, visit: &Visit<'_>, subject: &mut Subject, out: &mut Decision) -> Result<(), Stop> {
         self.prove(visit, subject)?;
-        if subject.ambient {
+        let (mut sessions, ambient) = self.offered_sessions(visit)?;
+        // What was proven may have been renewed since; the store knows what went on from it.
+        sessions.extend(subject.session.as_ref().map(|session| session.key).filter(|key| !sessions.contains(key)));
+        if subject.ambient || ambient {
             self.same_site()?;
         }
         self.settle_tenant(visit, subject)?;
-        crate::engine::policy::judge(visit.endpoint().need(), subject)?;
-        let what = match (&subject.session, &subject.token) {
-            (Some(session), _) => Some(session.key),
+        policy::judge(visit.endpoint().need(), subject)?;
+        let chosen = match (&subject.session, &subject.token) {
             (None, Some(token)) if token.has_session => Some(chosen_digest(&token.sid)),
             (None, Some(_)) => return Err(Reason::NoSessionId.into()),
             (None, None) if subject.user.is_some() => return Err(Reason::NoSessionId.into()),
-            (None, None) => None,
+            _ => None,
         };
-        if let Some(key) = what {
-            if self.fast {
-                return Err(Stop::Wait(WaitClass::Store));
-            }
-            let what = if subject.session.is_some() { Revocation::Session(key) } else { Revocation::Chosen(key) };
-            self.engine.store.revoke(what, self.now).map_err(|_| Reason::StoreUnavailable)?;
-            self.revoke_namesakes(visit, &key)?;
+        if self.fast && (chosen.is_some() || !sessions.is_empty()) {
+            return Err(Stop::Wait(WaitClass::Store));
         }
+        let ends = chosen.map(Revocation::Chosen).into_iter().chain(sessions.into_iter().map(Revocation::Session));
+        for what in ends {
+            self.engine.store.revoke(what, self.now).map_err(|_| Reason::StoreUnavailable)?;
+        }
+        out.hold_ms = self.engine.store.hold_ms();
         self.clear_cookies(visit, out);
         self.finish(visit, Word::Ok, Reason::LoggedOut, EventKind::Logout, subject, &Made::default(), out)
     }
 
-    /// Other live sessions under cookies of the same name end with it: the browser is told to drop that name.
-    fn revoke_namesakes(&self, visit: &Visit<'_>, first: &crate::crypto::digest::Digest) -> Result<(), Stop> {
+    /// The keys of all live sessions whose ids came with the request, whoever's they are and companion or not: an id is
+    /// enough to end its session. And whether a browser may have sent one by itself.
+    fn offered_sessions(&self, visit: &Visit<'_>) -> Result<(Vec<Digest>, bool), Stop> {
+        let (mut keys, mut ambient) = (Vec::new(), false);
         for proof in visit.endpoint().proofs().filter(|p| p.kind() == ProofKind::Session) {
-            let Ok(Some(Offer::Session(candidates))) = visit.offers(proof) else { continue };
+            let Some(Offer::Session(candidates)) = visit.offers(proof)? else { continue };
             for id in candidates.iter() {
-                if let Ok(session) = self.live_session(visit.endpoint().realm(), id)
-                    && session.key != *first
-                {
-                    let what = Revocation::Session(session.key);
-                    self.engine.store.revoke(what, self.now).map_err(|_| Reason::StoreUnavailable)?;
+                match self.stored_session(visit.endpoint().realm(), id) {
+                    Ok(session) => {
+                        keys.push(session.key);
+                        ambient |= proof.browser_sends();
+                    }
+                    Err(Stop::Refuse(reason)) if !reason.is_unavailable() => {}
+                    Err(stop) => return Err(stop),
                 }
             }
         }
-        Ok(())
+        Ok((keys, ambient))
     }
 
     /// A token for the pair in the body, or for whoever was proven where the endpoint reads no pair.
@@ -149,12 +162,12 @@ impl Asked<'_> {
         let outcome = pair.map_err(Stop::from).and_then(|pair| {
             let mut room = NameRoom::new();
             let name = self.canonical(&pair.user, pair.domain.as_deref(), &mut room);
-            let verified = self.verify(&name, &pair.password)?;
-            (subject.user, subject.seq) = (Some(verified.user), verified.seq);
+            subject.verified(self.verify(&name, &pair.password)?);
             if let Some(text) = visit.read(Read::Tenant)?.filter(|t| !t.is_empty()) {
                 subject.tenant = Some(self.tenant_for(&text, subject)?);
             }
-            Ok(())
+            policy::judge(visit.endpoint().need(), subject)?;
+            self.use_up(subject)
         });
         match outcome {
             Ok(()) => self.mint(visit, subject, expires, out),
@@ -185,6 +198,8 @@ impl Asked<'_> {
     }
 
     /// Seals a token for the user of `subject` in `tenant`; `chosen` is the SessionID that the client asked for.
+    ///
+    /// A token that is made from a token ends with it at the latest, and is logged out with it.
     pub fn token_for(
         &self,
         subject: &Subject,
@@ -194,18 +209,21 @@ impl Asked<'_> {
     ) -> Result<String, Stop> {
         let user = subject.user.as_ref().ok_or(Reason::Missing)?;
         let tenant_id = tenant.map_or("", |t| t.id.as_str());
-        let sid = match chosen {
-            Some(chosen) => self.site.chosen_sid(tenant_id, &user.id, chosen),
-            None => random::array::<16>().map_err(made)?,
+        let parent = subject.token;
+        let (sid, has_session) = match (parent.filter(|token| token.has_session), chosen) {
+            (Some(token), _) => (token.sid, true),
+            (None, Some(chosen)) => (self.site.chosen_sid(tenant_id, &user.id, chosen), true),
+            (None, None) => (random::array::<16>().map_err(made)?, false),
         };
         let now = self.now.unix();
         let cap = now.saturating_add(i64::from(self.site.token_lifetime));
+        let cap = parent.map_or(cap, |token| token.ends.min(cap));
         let claims = Claims {
             issued: now,
             ends: expires.map_or(cap, |e| e.min(cap)),
             seq: subject.seq,
             sid,
-            has_session: chosen.is_some(),
+            has_session,
             tenant: tenant.map_or([0; 16], |t| tenant_tag(&t.id)),
             principal: &user.id,
             extra: b"",
@@ -216,10 +234,11 @@ impl Asked<'_> {
     /// The session of the request goes on in another tenant, under a new id.
     pub fn choose_tenant(&self, visit: &Visit<'_>, subject: &mut Subject, out: &mut Decision) -> Result<(), Stop> {
         self.prove(visit, subject)?;
-        crate::engine::policy::judge(visit.endpoint().need(), subject)?;
+        policy::judge(visit.endpoint().need(), subject)?;
         if subject.ambient {
             self.same_site()?;
         }
+        self.needs_tls()?;
         let text = visit.read(Read::Tenant)?.filter(|t| !t.is_empty()).ok_or(Reason::Incomplete)?;
         let tenant = self.tenant_for(&text, subject)?;
         let Some(old) = subject.session.clone() else { return Err(Reason::NoSessionId.into()) };
@@ -227,7 +246,7 @@ impl Asked<'_> {
             return Err(Stop::Wait(WaitClass::Store));
         }
         subject.tenant = Some(tenant);
-        let id = self.start_session(visit, Some(&old), subject, out)?;
+        let id = self.start_session(visit, Before::Continued(&old), subject, out)?;
         let made = Made { session_id: Some(&id), token: None };
         self.finish(visit, Word::Ok, Reason::Proven, EventKind::Tenant, subject, &made, out)
     }
@@ -235,7 +254,7 @@ impl Asked<'_> {
     /// The tenant named, if the user of `subject` belongs to it.
     fn tenant_for(&self, text: &str, subject: &Subject) -> Result<Arc<Tenant>, Stop> {
         let tenant = self.named_tenant(text)?;
-        let member = subject.user.as_ref().is_some_and(|u| u.tenants.contains(&tenant.id));
+        let member = subject.user.as_ref().is_some_and(|user| user.belongs_to(&tenant.id));
         if member { Ok(tenant) } else { Err(Reason::WrongTenant.into()) }
     }
 
@@ -258,7 +277,7 @@ impl Asked<'_> {
         Ok(())
     }
 
-    /// A cookie log-in over an open line is refused while cookies must be `Secure`.
+    /// What sets a cookie is refused over an open line while cookies must be `Secure`.
     fn needs_tls(&self) -> Result<(), Stop> {
         let sets_cookie = self.site.profile.session().is_some_and(|s| s.cookie.is_some());
         if sets_cookie && self.engine.secure && !self.client.secure {
@@ -290,17 +309,35 @@ fn is_wrong(reason: Reason) -> bool {
 /// The characters of a companion cookie: 22 of them are 131 bits.
 const COMPANION_ALPHABET: &[u8] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789";
 
+/// What a new session follows.
+#[derive(Clone, Copy)]
+pub(crate) enum Before<'s> {
+    Nothing,
+    /// Nothing, and it is made beside a proof that comes with every request.
+    Kept,
+    /// A log-in over it: it ends, and has no part in the new one. It may have ended already.
+    Replaced(&'s LiveSession),
+    /// The same session under another id: with its ends and its values, and only while it is alive.
+    Continued(&'s LiveSession),
+}
+
 /// What a new session is made of.
 pub(crate) struct NewSession {
     pub id: String,
-    pub key: crate::crypto::digest::Digest,
+    pub key: Digest,
     pub companion: Option<String>,
-    pub record: crate::session::Record,
+    pub record: Record,
 }
 
 impl crate::engine::Site {
     /// A new id, its key and its record; nothing is stored yet.
-    fn new_session(&self, asked: &Asked<'_>, visit: &Visit<'_>, subject: &Subject) -> Result<NewSession, Stop> {
+    fn new_session(
+        &self,
+        asked: &Asked<'_>,
+        visit: &Visit<'_>,
+        subject: &Subject,
+        before: Before<'_>,
+    ) -> Result<NewSession, Stop> {
         let user = subject.user.as_ref().ok_or(Reason::Missing)?;
         let form = self.profile.session().ok_or(Reason::NoSessionId)?;
         let id = session_id::make(&form.alphabet, form.length).map_err(made)?;
@@ -309,8 +346,23 @@ impl crate::engine::Site {
             Some(_) => Some(random::text(COMPANION_ALPHABET, 22).map_err(made)?),
             None => None,
         };
-        let extra = visit.extra().collect::<Result<Vec<_>, _>>()?;
-        let record = self.record(user, subject.tenant.clone(), subject.seq, asked.now, companion.as_deref(), extra);
+        let mut extra = visit.extra().collect::<Result<Vec<_>, _>>()?;
+        let old = match before {
+            Before::Continued(old) => Some(&*old.record),
+            Before::Nothing | Before::Kept | Before::Replaced(_) => None,
+        };
+        for (name, value) in old.map_or(&[][..], Record::extra) {
+            if !extra.iter().any(|(known, _)| *known == &**name) {
+                extra.push((name, Cow::Borrowed(value)));
+            }
+        }
+        let kept = matches!(before, Before::Kept);
+        let new = self.session_of(user, subject.tenant.clone(), subject.seq, companion.as_deref(), extra);
+        let new = session::NewSession { kept, ..new };
+        let record = match old {
+            Some(old) => Record::continued(new, old, asked.now),
+            None => Record::new(new, asked.now),
+        };
         Ok(NewSession { id, key, companion, record })
     }
 }

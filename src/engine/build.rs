@@ -9,6 +9,7 @@ use crate::directory::{Directory, Host, HostDirectory, Htpasswd, UsersFile};
 use crate::engine::client::Proxies;
 use crate::engine::config::{Config, EPHEMERAL, HeadersSection, SessionSection, Tree};
 use crate::engine::csrf::CrossSite;
+use crate::engine::engine::Standing;
 use crate::engine::metrics::Metrics;
 use crate::engine::process::ProcessPage;
 use crate::engine::{Engine, Site};
@@ -31,8 +32,8 @@ const HOST_USERS: usize = 4096;
 /// Pairs that the verified-credential cache holds.
 const REMEMBERED_PAIRS: usize = 4096;
 
-/// Longest life of anything a revocation may have to stop, in seconds: the longest token and session that profiles allow.
-const LONGEST_LIFE: u32 = 400 * 86_400;
+/// Longest life of a token, in seconds: so long are revocations remembered.
+pub(crate) const LONGEST_LIFE: u32 = 400 * 86_400;
 
 /// Names under which other products tell upstreams who is calling: no request may bring them in either.
 const IDENTITY_HEADERS: [&str; 10] = [
@@ -93,6 +94,8 @@ pub(crate) fn engine(config: Config) -> Result<Engine> {
         names: site_key("janua/1 names"),
         ended: Mutex::default(),
         audit,
+        clock_alarm: Standing::default(),
+        guessing_alarm: Standing::default(),
         metrics: Metrics::new(),
         process: page,
         inward: tree.headers.clone(),

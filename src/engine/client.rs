@@ -33,21 +33,38 @@ impl Proxies {
         let mut address = request.client;
         let lines = request.headers.iter().rev().filter(|h| header::same(h.name, b"x-forwarded-for"));
         'lines: for line in lines {
-            for hop in line.value.rsplit(|b| *b == b',') {
-                address = hop.trim_ascii();
+            for hop in line.value.rsplit(|b| *b == b',').map(bare).filter(|hop| !hop.is_empty()) {
+                address = hop;
                 if !self.trusts(address) {
                     break 'lines;
                 }
             }
         }
-        let proto = header::one(request.headers, b"x-forwarded-proto").ok().flatten();
-        let secure = proto.map_or(request.secure, |p| p.trim_ascii().eq_ignore_ascii_case(b"https"));
+        let secure = match header::one(request.headers, b"x-forwarded-proto") {
+            Ok(proto) => proto.map_or(request.secure, |p| p.trim_ascii().eq_ignore_ascii_case(b"https")),
+            // Twice: the client sent one of them, and nobody knows which.
+            Err(_) => false,
+        };
         Client { address, secure }
     }
 
     fn trusts(&self, address: &[u8]) -> bool {
         let parsed = std::str::from_utf8(address).ok().and_then(|a| a.parse::<IpAddr>().ok());
         parsed.is_some_and(|a| self.0.iter().any(|(net, bits)| covers(*net, *bits, a.to_canonical())))
+    }
+}
+
+/// The address of a hop without the port that some proxies add: `192.0.2.1:4711`, `[2001:db8::1]:4711`, `[2001:db8::1]`.
+/// With it, all clients of such a proxy would be no address, and one to the throttle.
+fn bare(hop: &[u8]) -> &[u8] {
+    let hop = hop.trim_ascii();
+    if let Some(inside) = hop.strip_prefix(b"[") {
+        return inside.split(|b| *b == b']').next().unwrap_or(hop);
+    }
+    let mut parts = hop.split(|b| *b == b':');
+    match (parts.next(), parts.next(), parts.next()) {
+        (Some(address), Some(_port), None) => address,
+        _ => hop,
     }
 }
 
@@ -80,6 +97,10 @@ mod tests {
     use crate::parse::{Body, Header};
 
     fn client(peer: &str, headers: &[(&'static str, &'static str)]) -> (String, bool) {
+        client_over(peer, headers, false)
+    }
+
+    fn client_over(peer: &str, headers: &[(&'static str, &'static str)], secure: bool) -> (String, bool) {
         let proxies = Proxies::parse(&["10.0.0.0/8".into(), "::1".into()]).unwrap();
         let headers: Vec<_> = headers.iter().map(|(n, v)| Header { name: n.as_bytes(), value: v.as_bytes() }).collect();
         let request = Request {
@@ -90,7 +111,7 @@ mod tests {
             client: peer.as_bytes(),
             headers: &headers,
             body: Body::NotRead,
-            secure: false,
+            secure,
         };
         let client = proxies.client(&request);
         (String::from_utf8_lossy(client.address).into_owned(), client.secure)
@@ -108,6 +129,30 @@ mod tests {
     fn the_first_untrusted_hop_from_the_right_is_the_client() {
         let headers = [("x-forwarded-for", "1.1.1.1, 203.0.113.9, 10.9.9.9"), ("X-FORWARDED-FOR", "10.8.8.8")];
         assert_eq!(client("10.1.2.3", &headers).0, "203.0.113.9");
+    }
+
+    #[test]
+    fn a_port_or_an_empty_hop_hides_no_client() {
+        for (hops, expected) in [
+            ("203.0.113.9:4711", "203.0.113.9"),
+            ("203.0.113.9, 10.9.9.9:80", "203.0.113.9"),
+            ("[2001:db8::9]:4711", "2001:db8::9"),
+            ("[2001:db8::9]", "2001:db8::9"),
+            ("2001:db8::9", "2001:db8::9"),
+            ("203.0.113.9, , ", "203.0.113.9"),
+            ("", "10.1.2.3"),
+        ] {
+            assert_eq!(client("10.1.2.3", &[("X-Forwarded-For", hops)]).0, expected, "{hops}");
+        }
+    }
+
+    #[test]
+    fn two_schemes_are_no_tls() {
+        let both = [("X-Forwarded-Proto", "https"), ("X-Forwarded-Proto", "http")];
+        assert!(!client("10.1.2.3", &both).1);
+        assert!(!client("10.1.2.3", &[("X-Forwarded-Proto", "https, http")]).1);
+        let over_tls = client_over("10.1.2.3", &both, true);
+        assert!(!over_tls.1, "nor when the proxy itself came over TLS");
     }
 
     #[test]

@@ -8,7 +8,7 @@ use crate::engine::client::Client;
 use crate::engine::decision::{Decision, Outcome, WaitClass};
 use crate::engine::subject::Subject;
 use crate::engine::{Engine, Site, policy};
-use crate::parse::{Body, Request, cookie, header, path};
+use crate::parse::{Request, cookie, header, path};
 use crate::profile::{Action, Need, Room, Routed, Visit, Word};
 use std::cell::{Cell, RefCell};
 
@@ -112,7 +112,7 @@ impl Asked<'_> {
             return Err(Reason::TooLarge);
         }
         for name in header::listed(request.headers, b"connection") {
-            if self.engine.strip.iter().any(|s| header::canonical_same(s.as_bytes(), name))
+            if self.site.strip.iter().any(|s| header::canonical_same(s.as_bytes(), name))
                 || spent.headers_read.iter().any(|s| header::canonical_same(s.as_bytes(), name))
             {
                 return Err(Reason::ConnectionHeader);
@@ -121,18 +121,23 @@ impl Asked<'_> {
         Ok(())
     }
 
-    /// Need, tenant, cross-site and path rules on what was proven.
+    /// Need, tenant, cross-site and path rules on what was proven, and then the end of a one-time password.
     pub fn judge(&self, visit: &Visit<'_>, subject: &mut Subject) -> Result<(), Stop> {
         let endpoint = visit.endpoint();
         self.settle_tenant(visit, subject)?;
         if let Err(reason) = policy::judge(endpoint.need(), subject) {
-            let lets_pass = self.site.optional && endpoint.action() == Action::Pass && reason == Reason::Missing;
+            // Optional is who somebody is; a place that names a role is for nobody else.
+            let open = self.site.optional && !matches!(endpoint.need(), Need::Role(_));
+            let lets_pass = open && endpoint.action() == Action::Pass && reason == Reason::Missing;
             if !lets_pass {
                 self.note(|| format!("the endpoint needs {}: {}", need_word(endpoint.need()), reason.name()));
                 return Err(reason.into());
             }
         }
-        if subject.user.is_none()
+        // Behind a path that others may read as another one stands, for all we know, any place of the site.
+        let all_of_it =
+            subject.user.is_some() && self.site.needs.iter().all(|need| policy::judge(need, subject).is_ok());
+        if !all_of_it
             && (path::is_ambiguous(self.request.raw_path) || path::merges(self.request.path, self.request.raw_path))
         {
             return Err(Reason::PathAmbiguous.into());
@@ -140,7 +145,7 @@ impl Asked<'_> {
         if subject.ambient && (is_unsafe(visit.method()) || self.upgrades()) {
             self.same_site()?;
         }
-        Ok(())
+        self.use_up(subject)
     }
 
     /// Refuses what another site made the browser send.
@@ -156,8 +161,13 @@ impl Asked<'_> {
         self.request.headers.iter().any(|h| header::same(h.name, b"upgrade"))
     }
 
+    /// Writes the use of a session down, and that its companion came along: when nothing can refuse or put off the
+    /// request any more. What the store does not take is no reason to refuse it.
     fn touch(&self, visit: &Visit<'_>, subject: &Subject) {
         if let Some(session) = &subject.session {
+            if session.accompanied && !session.record.companion_required() {
+                let _ = self.engine.store.note_companion(&session.record);
+            }
             let path = self.site.profile.wants_last_path().then(|| visit.full_path());
             let _ = self.engine.store.touch(&session.record, path, self.now);
         }
@@ -166,9 +176,6 @@ impl Asked<'_> {
     fn need_body(&self, limit: usize, out: &mut Decision) {
         let limit = limit.min(self.engine.body_limit);
         self.note(|| format!("the body is needed, at most {limit} bytes"));
-        if self.request.body == Body::TooLarge {
-            return self.deny_bare(Reason::TooLarge, out);
-        }
         out.outcome = Outcome::NeedBody;
         out.body_limit = limit;
     }

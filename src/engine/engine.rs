@@ -22,6 +22,7 @@ use crate::token::Sealer;
 use parking_lot::Mutex;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 /// Keys, store, directory and throttle. Any thread may use it; a fork must attach again.
@@ -50,11 +51,25 @@ pub struct Engine {
     /// Principals to revoke, as the directory told; empty but while the store is away.
     pub(crate) ended: Mutex<Vec<String>>,
     pub(crate) audit: Option<Box<dyn Audit>>,
+    pub(crate) clock_alarm: Standing,
+    pub(crate) guessing_alarm: Standing,
     pub(crate) metrics: Metrics,
     /// What sites are made from.
     pub(crate) defaults: build::Defaults,
     /// Drawn at attach and gone in a fork: being there is being attached.
     pub(crate) process: Arc<ProcessPage>,
+}
+
+/// What an alarm is raised for, followed from one maintenance to the next: told when it begins, not while it lasts.
+#[derive(Default)]
+pub(crate) struct Standing(AtomicBool);
+
+impl Standing {
+    fn follow(&self, now: bool, begins: impl FnOnce()) {
+        if !self.0.swap(now, Ordering::Relaxed) && now {
+            begins();
+        }
+    }
 }
 
 impl Engine {
@@ -106,14 +121,9 @@ impl Engine {
     /// became unreadable: the last good users stay.
     pub fn maintain(&self, budget: Duration) -> Result<()> {
         self.attached()?;
-        if let Some(jump) = self.clock.follow() {
-            let _ = jump;
-            self.alarm(Reason::Undecided, "clock");
-        }
+        self.clock_alarm.follow(self.clock.follow().is_some(), || self.alarm(Reason::Undecided, "clock"));
         let now = self.clock.now();
-        if self.throttle.alarm(now) {
-            self.alarm(Reason::Throttled, "guessing");
-        }
+        self.guessing_alarm.follow(self.throttle.alarm(now), || self.alarm(Reason::Throttled, "guessing"));
         // About a microsecond an entry.
         let entries = usize::try_from(budget.as_micros()).unwrap_or(usize::MAX).clamp(64, 1 << 20);
         self.store.sweep(now, entries);
@@ -162,7 +172,7 @@ impl Engine {
     }
 
     /// One profile under one prefix. `profile`: a built-in's name or a path ending in `.toml`; none takes the
-    /// configuration's. `optional`: a request without proof passes, without a principal.
+    /// configuration's. `optional`: a request without proof passes, without a principal, but where a role is needed.
     pub fn site(self: &Arc<Self>, profile: Option<&str>, prefix: Option<&str>, optional: bool) -> Result<Arc<Site>> {
         build::site(self, profile, prefix, optional).map(Arc::new)
     }
@@ -181,7 +191,9 @@ impl Engine {
     pub(crate) fn revoke(&self, what: Revocation<'_>) -> Result<()> {
         self.attached()?;
         let done = self.store.revoke(what, self.clock.now());
-        done.map(|_| ()).map_err(|_| Error::unavailable("the store did not take the revocation; nothing was revoked"))
+        done.map(|_| ()).map_err(|_| {
+            Error::unavailable("the store did not answer: what was to be revoked may be good still; try again")
+        })
     }
 
     /// How many decisions fell for `reason` in this process.

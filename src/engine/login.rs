@@ -2,12 +2,14 @@
 //!
 //! The store's number is read first, then the throttle reserves a place, then a hash permit, then the directory, then
 //! the hash, and only after the hash whether the user is disabled, pending or of another tenant. Every way to log in
-//! comes through [`Asked::verify`], so that there is one count of failures over all of them.
+//! comes through [`Asked::verify`], so that there is one count of failures over all of them. A one-time password is used
+//! up last ([`Asked::use_up`]), when nothing else can refuse the request any more.
 
 use crate::base::{Reason, Status, encoding};
 use crate::directory::{self, Resident, User};
 use crate::engine::decide::{Asked, Stop};
 use crate::engine::decision::WaitClass;
+use crate::engine::policy;
 use crate::engine::subject::Subject;
 use crate::password::verified::{Flight, Pair as CachedPair, Tag};
 use crate::profile::{Pair, Visit};
@@ -21,8 +23,17 @@ pub(crate) struct Verified {
     pub user: Arc<User>,
     /// The store's number, read before anything else.
     pub seq: u64,
-    /// The one-time password was used.
+    /// It was the one-time password, which is still to be used up.
     pub one_time: bool,
+}
+
+/// How a password was right.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Right {
+    Good,
+    /// And its hash is worth making anew.
+    Stale,
+    OneTime,
 }
 
 /// Longest name, in bytes, that is looked up.
@@ -74,6 +85,7 @@ impl Asked<'_> {
         let engine = self.engine;
         if !engine.throttle.quiet(self.now) && self.is_delayed(&name) {
             self.note(|| "too many failures: refused without looking at the password".to_owned());
+            self.mark_name(&name);
             return Err(Reason::Throttled.into());
         }
         let tenant = visit.tenant()?;
@@ -94,8 +106,8 @@ impl Asked<'_> {
         if self.fast {
             return Err(Stop::Wait(WaitClass::Hash));
         }
-        let (user, seq) = self.verify_once(&tag, &name, password)?;
-        (subject.user, subject.seq) = (Some(user), seq);
+        let verified = self.verify_once(&tag, &name, password)?;
+        subject.verified(verified);
         Ok(())
     }
 
@@ -109,13 +121,21 @@ impl Asked<'_> {
     }
 
     /// Verifies a pair of which many equal requests may come at once: one of them hashes, the others get its word.
-    fn verify_once(&self, tag: &Tag, name: &str, password: &[u8]) -> Result<(Arc<User>, u64), Stop> {
+    fn verify_once(&self, tag: &Tag, name: &str, password: &[u8]) -> Result<Verified, Stop> {
         let cache = &self.engine.verified;
         let lead = match cache.fly(tag, self.hash_wait())? {
             Flight::Lead(lead) => lead,
-            Flight::Refused(reason) => return Err(reason.into()),
-            Flight::Remembered => return self.remembered(tag)?.ok_or(Stop::Refuse(Reason::Busy)),
+            Flight::Refused(reason) => {
+                self.mark_name(name);
+                return Err(reason.into());
+            }
+            Flight::Remembered => return self.known(tag)?.ok_or(Stop::Refuse(Reason::Busy)),
         };
+        // Who looked just before another one landed leads again: it looks again.
+        if let Some(known) = self.known(tag)? {
+            lead.remembered();
+            return Ok(known);
+        }
         match self.verify(name, password) {
             Ok(verified) => {
                 if !verified.one_time {
@@ -123,7 +143,7 @@ impl Asked<'_> {
                     cache.remember(tag, &user.id, user.generation, verified.seq, self.now);
                     lead.remembered();
                 }
-                Ok((verified.user, verified.seq))
+                Ok(verified)
             }
             Err(Stop::Refuse(reason)) if reason != Reason::Throttled => {
                 lead.refused(reason);
@@ -131,6 +151,10 @@ impl Asked<'_> {
             }
             Err(stop) => Err(stop),
         }
+    }
+
+    fn known(&self, tag: &Tag) -> Result<Option<Verified>, Stop> {
+        Ok(self.remembered(tag)?.map(|(user, seq)| Verified { user, seq, one_time: false }))
     }
 
     fn hash_wait(&self) -> Duration {
@@ -148,7 +172,7 @@ impl Asked<'_> {
         if hit.seq < engine.store.floor(&user.id).map_err(|_| Reason::StoreUnavailable)? {
             return Ok(None);
         }
-        let good = !user.disabled && !user.pending && user.generation == hit.generation;
+        let good = policy::in_force(&user).is_ok() && user.generation == hit.generation;
         Ok(good.then_some((user, hit.seq)))
     }
 
@@ -189,26 +213,25 @@ impl Asked<'_> {
         let fold = self.site.profile.lenient().user_case;
         let user = engine.directory.by_name(name, fold).map_err(|_| Reason::DirectoryUnavailable)?;
         let Some(user) = user else {
-            self.hash_nobody(name, password, true);
+            // A host that verifies by itself is asked what it is asked for others; its word counts for nothing.
+            if engine.directory.check_host(name, password).is_none() {
+                self.hash_nobody(name, password, true);
+            }
             return Err(Reason::UnknownUser);
         };
-        let one_time = self.right_password(&user, name, password)?;
-        if user.disabled {
-            return Err(Reason::Disabled);
+        let right = self.right_password(&user, name, password)?;
+        policy::in_force(&user)?;
+        if right == Right::Stale {
+            self.rehash(&user, password);
         }
-        if user.pending {
-            return Err(Reason::Pending);
-        }
-        let user = if one_time { self.use_up(user)? } else { user };
-        Ok((user, one_time))
+        Ok((user, right == Right::OneTime))
     }
 
-    /// Whether the password is right; `true` when it is the one-time one.
-    fn right_password(&self, user: &User, name: &str, password: &[u8]) -> Result<bool, Reason> {
+    fn right_password(&self, user: &User, name: &str, password: &[u8]) -> Result<Right, Reason> {
         let engine = self.engine;
         if let Some(answer) = engine.directory.check_host(name, password) {
             return match answer {
-                Ok(true) => Ok(false),
+                Ok(true) => Ok(Right::Good),
                 Ok(false) => Err(Reason::WrongPassword),
                 Err(_) => Err(Reason::DirectoryUnavailable),
             };
@@ -216,20 +239,17 @@ impl Asked<'_> {
         if let Some(once) = &user.one_time
             && engine.hasher.verify(once, password)?.ok
         {
-            return Ok(true);
+            return Ok(Right::OneTime);
         }
         let Some(hash) = &user.hash else {
             self.hash_nobody(name, password, false);
             return Err(Reason::WrongPassword);
         };
-        let verdict = engine.hasher.verify(hash, password)?;
-        if !verdict.ok {
-            return Err(Reason::WrongPassword);
+        match engine.hasher.verify(hash, password)? {
+            verdict if !verdict.ok => Err(Reason::WrongPassword),
+            verdict if verdict.stale => Ok(Right::Stale),
+            _ => Ok(Right::Good),
         }
-        if verdict.stale {
-            self.rehash(user, hash, password);
-        }
-        Ok(false)
     }
 
     /// Spends on a name without a hash what some user's name would cost.
@@ -241,30 +261,36 @@ impl Asked<'_> {
         }
     }
 
-    /// A stale hash is made anew; that it cannot be written is no reason to refuse a right password.
-    fn rehash(&self, user: &User, old: &str, password: &[u8]) {
+    /// A stale hash is made anew; that it cannot be written is no reason to refuse a right password. Only for who is let
+    /// in: the time that it takes would tell that the password was right.
+    fn rehash(&self, user: &User, password: &[u8]) {
         let directory = &self.engine.directory;
         // Who asks for an explanation changes nothing.
         if self.steps.is_some() || !directory.may_rehash() {
             return;
         }
+        let Some(old) = &user.hash else { return };
         let Ok(new) = self.engine.hasher.hash(password) else { return };
         let _ = directory.rehash(&user.id, old, &new);
     }
 
-    /// A one-time password opens once. Where it cannot be used up, it opens nothing.
-    fn use_up(&self, user: Arc<User>) -> Result<Arc<User>, Reason> {
-        let Some(once) = user.one_time.as_deref() else { return Err(Reason::WrongPassword) };
+    /// Uses up the one-time password that proved `subject`, if one did: it opens once, and where it cannot be used up it
+    /// opens nothing. Called when nothing else can refuse the request, or a refusal would lock its owner out.
+    pub fn use_up(&self, subject: &mut Subject) -> Result<(), Stop> {
+        let Some(user) = subject.user.as_mut().filter(|_| subject.one_time) else { return Ok(()) };
+        let Some(once) = user.one_time.as_deref() else { return Err(Reason::WrongPassword.into()) };
         let spent = if self.steps.is_some() { Ok(true) } else { self.engine.directory.spend_one_time(&user.id, once) };
         match spent {
             Ok(true) => {
-                let mut changed = (*user).clone();
+                let mut changed = (**user).clone();
                 changed.one_time = None;
                 changed.must_change = true;
-                Ok(Arc::new(changed))
+                *user = Arc::new(changed);
+                subject.one_time = false;
+                Ok(())
             }
-            Ok(false) => Err(Reason::WrongPassword),
-            Err(_) => Err(Reason::DirectoryUnavailable),
+            Ok(false) => Err(Reason::WrongPassword.into()),
+            Err(_) => Err(Reason::DirectoryUnavailable.into()),
         }
     }
 

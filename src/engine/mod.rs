@@ -8,6 +8,7 @@ pub mod audit;
 mod build;
 mod client;
 pub mod config;
+mod cookies;
 mod csrf;
 mod decide;
 pub mod decision;

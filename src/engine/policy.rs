@@ -1,6 +1,7 @@
 //! The only place that says allowed: what an endpoint needs against what was proven.
 
 use crate::base::Reason;
+use crate::directory::User;
 use crate::engine::subject::Subject;
 use crate::profile::Need;
 
@@ -19,6 +20,17 @@ pub(crate) fn judge(need: &Need, subject: &Subject) -> Result<(), Reason> {
             user()?;
             if subject.has_role(role) { Ok(()) } else { Err(Reason::Forbidden) }
         }
+    }
+}
+
+/// Whether a user whom something proves is let in at all, whatever it was: asked on every way, at every check.
+///
+/// Errors: [`Reason::Disabled`], [`Reason::Pending`].
+pub(crate) fn in_force(user: &User) -> Result<(), Reason> {
+    match (user.disabled, user.pending) {
+        (true, _) => Err(Reason::Disabled),
+        (false, true) => Err(Reason::Pending),
+        (false, false) => Ok(()),
     }
 }
 

@@ -2,11 +2,11 @@
 
 use crate::base::{Error, Reason, Result, Status};
 use crate::directory::{Resident, Tenant, User};
-use crate::engine::Site;
 use crate::engine::build::{TOKEN_PURPOSE, token_binding};
 use crate::engine::prove::chosen_digest;
 use crate::engine::respond::left;
-use crate::session::{Reference, id as session_id};
+use crate::engine::{Site, policy};
+use crate::session::{Record, Reference, id as session_id};
 use crate::store::{Answer, NotStored, Revocation};
 use crate::token::{Binding, Claims, Room as TokenRoom, tenant_tag};
 use std::sync::Arc;
@@ -45,7 +45,7 @@ impl Site {
         let id = session_id::make(&form.alphabet, form.length)?;
         let key = self.session_key(REALM, id.as_bytes());
         let now = engine.clock.now();
-        let record = self.record(&user, tenant, seq, now, None, Vec::new());
+        let record = Record::new(self.session_of(&user, tenant, seq, None, Vec::new()), now);
         engine.store.insert(key, record, engine.per_principal, now).map_err(|e| match e {
             NotStored::Unavailable => unavailable(),
             NotStored::Refused(reason) => Error::new(Status::Refused, reason.name()),
@@ -71,7 +71,10 @@ impl Site {
             Answer::Miss(reason) => return Err(reason),
             Answer::Unavailable => return Err(Reason::StoreUnavailable),
         };
-        self.still(&record.principal, Reason::SessionRevoked)?;
+        let user = self.still(&record.principal, Reason::SessionRevoked)?;
+        if record.tenant.as_ref().is_some_and(|tenant| !user.belongs_to(&tenant.id)) {
+            return Err(Reason::WrongTenant);
+        }
         if touch {
             let _ = engine.store.touch(&record, None, now);
         }
@@ -188,10 +191,10 @@ impl Site {
 
     fn principal(&self, id: &str) -> Result<Arc<User>> {
         match self.engine.directory.by_id(id) {
-            Ok(Some(user)) if user.disabled || user.pending => {
-                Err(Error::new(Status::Refused, "the principal is disabled or pending"))
-            }
-            Ok(Some(user)) => Ok(user),
+            Ok(Some(user)) => match policy::in_force(&user) {
+                Ok(()) => Ok(user),
+                Err(_) => Err(Error::new(Status::Refused, "the principal is disabled or pending")),
+            },
             Ok(None) => Err(Error::not_found("the directory knows no such principal")),
             Err(_) => Err(Error::unavailable("the directory did not answer")),
         }
@@ -201,7 +204,7 @@ impl Site {
         if tenant.is_empty() {
             return Ok(None);
         }
-        let known = self.engine.directory.tenant_by_id(tenant).filter(|t| user.tenants.contains(&t.id));
+        let known = self.engine.directory.tenant_by_id(tenant).filter(|tenant| user.belongs_to(&tenant.id));
         known.map(Some).ok_or_else(|| Error::not_found("the principal belongs to no such tenant"))
     }
 
@@ -212,11 +215,9 @@ impl Site {
             Resident::None => None,
             Resident::Ask => self.engine.directory.by_id(id).map_err(|_| Reason::DirectoryUnavailable)?,
         };
-        match user {
-            Some(user) if user.disabled => Err(Reason::Disabled),
-            Some(user) => Ok(user),
-            None => Err(gone),
-        }
+        let user = user.ok_or(gone)?;
+        policy::in_force(&user)?;
+        Ok(user)
     }
 }
 

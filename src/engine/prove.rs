@@ -6,6 +6,7 @@ use crate::crypto::digest::{self, Digest};
 use crate::directory::{Resident, Tenant, TenantMatch, User};
 use crate::engine::decide::{Asked, Stop};
 use crate::engine::decision::WaitClass;
+use crate::engine::policy;
 use crate::engine::subject::{LiveSession, LiveToken, Subject};
 use crate::parse::cookie;
 use crate::profile::{Candidates, Need, Offer, Proof, ProofKind, Several, Visit};
@@ -32,8 +33,21 @@ impl Asked<'_> {
     /// Tries the endpoint's proofs, best first. Fills `subject`; an empty one means that nothing was offered, or
     /// nothing that counts.
     pub fn prove(&self, visit: &Visit<'_>, subject: &mut Subject) -> Result<(), Stop> {
+        self.prove_by(visit, subject, |_| true)
+    }
+
+    /// The same by proofs of some kinds alone, as if the endpoint listed no others.
+    pub fn prove_by(
+        &self,
+        visit: &Visit<'_>,
+        subject: &mut Subject,
+        counts: fn(ProofKind) -> bool,
+    ) -> Result<(), Stop> {
         let endpoint = visit.endpoint();
-        let proofs = || endpoint.proofs().filter(|p| p.kind() != ProofKind::Gate).enumerate();
+        let proofs = || {
+            let those = |p: &&Proof| p.kind() != ProofKind::Gate && counts(p.kind());
+            endpoint.proofs().filter(those).enumerate()
+        };
         // Where only one may be offered, the place of that one: the others need no second look.
         let mut only = None;
         if endpoint.several() == Several::Refuse {
@@ -52,13 +66,15 @@ impl Asked<'_> {
                 Ok(()) => {
                     subject.by = Some(proof.kind());
                     subject.ambient = proof.browser_sends();
+                    subject.keep = proof.keep();
                     self.note(|| format!("proof `{}` is good", proof.name()));
                     return Ok(());
                 }
                 Err(Stop::Refuse(reason)) if !reason.is_unavailable() => {
                     self.note(|| format!("proof `{}` is refused: {}", proof.name(), reason.name()));
-                    let counts = !(proof.bad_ignored() || *endpoint.need() == Need::None);
-                    if counts {
+                    // Two users at once is no dead proof but somebody's doing: it is told wherever proof counts.
+                    let ignored = proof.bad_ignored() && reason != Reason::SessionConflict;
+                    if !(ignored || *endpoint.need() == Need::None) {
                         return Err(reason.into());
                     }
                 }
@@ -116,39 +132,38 @@ impl Asked<'_> {
 
     /// One session id against the store; companion cookie included. Never touches.
     pub fn live_session(&self, realm: &str, id: &[u8]) -> Result<LiveSession, Stop> {
+        let session = self.stored_session(realm, id)?;
+        let accompanied = self.companion(&session.record)?;
+        Ok(LiveSession { accompanied, ..session })
+    }
+
+    /// The same without a word on the companion: for ending a session, never for letting one in.
+    pub fn stored_session(&self, realm: &str, id: &[u8]) -> Result<LiveSession, Stop> {
         let form = self.site.profile.session().ok_or(Stop::Refuse(Reason::SessionUnknown))?;
         if !session_id::well_formed(id, &self.site.alphabet, form.length) {
             return Err(Reason::SessionMalformed.into());
         }
         let key = self.site.session_key(realm, id);
         match self.engine.store.check(&key, self.now) {
-            Answer::Hit(record) => {
-                self.companion(&record)?;
-                Ok(LiveSession { key, record })
-            }
+            Answer::Hit(record) => Ok(LiveSession { key, record, accompanied: false }),
             Answer::Miss(reason) => Err(reason.into()),
             Answer::Unavailable => Err(Reason::StoreUnavailable.into()),
         }
     }
 
     /// Legacy cookie names cannot be `__Host-`; the companion is what proves that the cookie was set by this host.
-    fn companion(&self, record: &Record) -> Result<(), Stop> {
-        let (Some(name), Some(expected)) = (&self.site.companion, record.companion()) else { return Ok(()) };
-        let mut offered = cookie::all(self.request.headers, name.as_bytes()).take(cookie::MAX_SAME).peekable();
+    /// Whether it came along; refused when it is another's, or required and not there.
+    fn companion(&self, record: &Record) -> Result<bool, Stop> {
+        let (Some(form), Some(expected)) = (&self.site.companion, record.companion()) else { return Ok(false) };
+        let mut offered = cookie::all(self.request.headers, form.name().as_bytes()).take(cookie::MAX_SAME).peekable();
         if offered.peek().is_none() {
-            return if record.companion_required() { Err(Reason::CompanionMissing.into()) } else { Ok(()) };
+            return if record.companion_required() { Err(Reason::CompanionMissing.into()) } else { Ok(false) };
         }
         let good = offered.any(|value| {
             let digest = companion_digest(value);
             secret::equal(&digest, expected)
         });
-        if !good {
-            return Err(Reason::CompanionMissing.into());
-        }
-        if !record.companion_required() {
-            self.engine.store.note_companion(record).map_err(|_| Reason::StoreUnavailable)?;
-        }
-        Ok(())
+        if good { Ok(true) } else { Err(Reason::CompanionMissing.into()) }
     }
 
     /// The principal as the directory knows it now; one that is gone is refused for `gone`.
@@ -159,11 +174,9 @@ impl Asked<'_> {
             Resident::Ask if self.fast => return Err(Stop::Wait(WaitClass::Store)),
             Resident::Ask => self.engine.directory.by_id(id).map_err(|_| Reason::DirectoryUnavailable)?,
         };
-        match user {
-            Some(user) if user.disabled => Err(Reason::Disabled.into()),
-            Some(user) => Ok(user),
-            None => Err(gone.into()),
-        }
+        let user = user.ok_or(Stop::Refuse(gone))?;
+        policy::in_force(&user)?;
+        Ok(user)
     }
 
     /// A sealed token of this site and profile.
@@ -183,7 +196,7 @@ impl Asked<'_> {
         }
         subject.user = Some(user);
         subject.seq = claims.seq;
-        subject.token = Some(LiveToken { sid: claims.sid, has_session: claims.has_session });
+        subject.token = Some(LiveToken { sid: claims.sid, ends: claims.ends, has_session: claims.has_session });
         Ok(())
     }
 
@@ -201,9 +214,8 @@ impl Asked<'_> {
         let seq = self.engine.store.seq().map_err(|_| Reason::StoreUnavailable)?;
         let found = self.engine.directory.by_api_key(key).map_err(|_| Reason::DirectoryUnavailable)?;
         let Some((user, place)) = found else { return Err(Reason::WrongKey.into()) };
-        let good =
-            user.api_keys.get(place).is_some_and(|k| !k.disabled && k.expires.is_none_or(|end| self.now.unix() < end));
-        if !good || user.disabled || user.pending {
+        let alive = user.api_keys.get(place).is_some_and(|key| key.is_alive(self.now.unix()));
+        if !alive || policy::in_force(&user).is_err() {
             return Err(Reason::WrongKey.into());
         }
         subject.user = Some(user);
@@ -211,28 +223,29 @@ impl Asked<'_> {
         Ok(())
     }
 
-    /// The tenant of the request: the one that the proof carries, or the one the request names, if the user belongs to it.
+    /// The tenant of the request: the one that the proof carries, or the one the request names; in any case one that the
+    /// user belongs to now, for a session may be older than that.
     pub fn settle_tenant(&self, visit: &Visit<'_>, subject: &mut Subject) -> Result<(), Stop> {
         let Some(user) = &subject.user else { return Ok(()) };
         let named = match visit.tenant()? {
             Some(text) => Some(self.named_tenant(&text)?),
             None => None,
         };
-        match (named, &subject.tenant) {
-            (Some(named), Some(carried)) if named.id == carried.id => {}
-            (Some(_), Some(_)) if subject.token.is_some() => return Err(Reason::TokenTenant.into()),
-            (Some(named), _) if user.tenants.contains(&named.id) => subject.tenant = Some(named),
-            (Some(_), _) => return Err(Reason::WrongTenant.into()),
-            (None, Some(_)) => {}
-            // A session may leave the tenant out while there is no choice.
-            (None, None) if subject.session.is_some() => {
-                if let [only] = user.tenants.as_slice() {
-                    subject.tenant = self.engine.directory.tenant_by_id(only);
-                }
+        let tenant = match (named, &subject.tenant) {
+            (Some(named), Some(carried)) if named.id != carried.id && subject.token.is_some() => {
+                return Err(Reason::TokenTenant.into());
             }
-            (None, None) => {}
-        }
-        Ok(())
+            (Some(named), _) => Some(named),
+            (None, Some(carried)) => Some(carried.clone()),
+            // A session may leave the tenant out while there is no choice.
+            (None, None) => match user.tenants.as_slice() {
+                [only] if subject.session.is_some() => self.engine.directory.tenant_by_id(only),
+                _ => None,
+            },
+        };
+        let member = tenant.as_ref().is_none_or(|tenant| user.belongs_to(&tenant.id));
+        subject.tenant = tenant.filter(|_| member);
+        if member { Ok(()) } else { Err(Reason::WrongTenant.into()) }
     }
 
     /// The tenant of that id or name.

@@ -3,14 +3,14 @@
 //! Texts come from the profile's templates; statuses without one come from the reason. An answer is sent once, counted
 //! once and audited once.
 
-use crate::base::{Reason, encoding, random, secret};
-use crate::directory::Tenant;
+use crate::base::{Reason, encoding, random};
+use crate::directory::{Resident, Tenant, User};
+use crate::engine::act::Before;
 use crate::engine::audit::{Event, EventKind};
 use crate::engine::decide::{Asked, Stop};
 use crate::engine::decision::{Decision, Outcome};
 use crate::engine::subject::Subject;
 use crate::expiry::Life;
-use crate::parse::{cookie, form};
 use crate::profile::{Action, Facts, Read, Rendered, SessionFacts, SessionRow, TenantFacts, Visit, Word};
 use crate::session::Reference;
 use crate::store::Answer;
@@ -35,9 +35,7 @@ const MAX_ROWS: usize = 10_000;
 impl Asked<'_> {
     /// Lets a request through: headers inward, cookies outward.
     pub fn allow(&self, visit: &Visit<'_>, subject: &mut Subject, out: &mut Decision) -> Result<(), Stop> {
-        if subject.session.is_none() && subject.user.is_some() && self.keeps(visit, subject) {
-            self.keep(visit, subject, out)?;
-        }
+        self.keep(visit, subject, out)?;
         self.identify(visit, subject, out);
         self.inward(visit, subject, out)?;
         self.spend(out);
@@ -49,9 +47,7 @@ impl Asked<'_> {
 
     /// Answers with the endpoint's `ok`.
     pub fn answer(&self, visit: &Visit<'_>, subject: &mut Subject, out: &mut Decision) -> Result<(), Stop> {
-        if subject.session.is_none() && subject.user.is_some() && self.keeps(visit, subject) {
-            self.keep(visit, subject, out)?;
-        }
+        self.keep(visit, subject, out)?;
         let reason = if subject.by.is_some() { Reason::Proven } else { Reason::Open };
         self.finish(visit, Word::Ok, reason, EventKind::Allow, subject, &Made::default(), out)
     }
@@ -169,10 +165,20 @@ impl Asked<'_> {
                 reference: row.reference.to_string(),
                 created: row.created,
                 last_use: row.last_use,
-                user: row.user.or_else(|| self.living(&row.principal, Reason::UnknownUser).ok()),
+                user: row.user.or_else(|| Some(self.shown(&row.principal))),
                 last_path: row.last_path,
             })
             .collect())
+    }
+
+    /// The user as a list shows him: let in or not. Of one who is gone the id is what there is to show.
+    fn shown(&self, id: &str) -> Arc<User> {
+        let found = match self.engine.directory.resident_by_id(id) {
+            Resident::User(user) => Some(user),
+            Resident::Ask if !self.fast => self.engine.directory.by_id(id).ok().flatten(),
+            Resident::Ask | Resident::None => None,
+        };
+        found.unwrap_or_else(|| Arc::new(User { id: id.to_owned(), name: id.to_owned(), ..User::default() }))
     }
 
     /// Whether the session asked about lives: by its id, or by the reference that lists show.
@@ -243,88 +249,32 @@ impl Asked<'_> {
         if subject.tenant.is_some() {
             out.push_inward(names.tenant.as_bytes(), out.tenant);
         }
-        if let Some(session) = &subject.session {
+        if subject.session.is_some() {
             out.push_inward(names.session.as_bytes(), out.session_ref);
-            for (name, value) in session.record.extra() {
-                out.push_extra(name, value);
-            }
         }
         for extra in visit.extra() {
             let (name, value) = extra?;
             out.push_extra(name, &value);
         }
+        // What the session keeps, where the request does not say otherwise.
+        let said = |name: &str| visit.extra().any(|own| own.is_ok_and(|(known, _)| known == name));
+        let kept = subject.session.iter().flat_map(|session| session.record.extra());
+        for (name, value) in kept.filter(|(name, _)| !said(name)) {
+            out.push_extra(name, value);
+        }
         Ok(())
     }
 
-    /// Cookies and query parameters that carried a credential go no further; all others do. (Headers: the site's list.)
-    fn spend(&self, out: &mut Decision) {
-        let spent = self.site.profile.spent();
-        if !spent.cookies.is_empty() {
-            let ours = |name: &[u8]| {
-                spent.cookies.iter().any(|c| c.as_bytes() == name)
-                    || self.site.companion.as_ref().is_some_and(|c| c.as_bytes() == name)
-            };
-            let mut rest = out.write(&[]);
-            for (_, text) in cookie::pieces(self.request.headers).filter(|(name, _)| !ours(name)) {
-                let between: &[u8] = if rest.is_empty() { b"" } else { b"; " };
-                rest = out.extend(rest, &[between, text]);
-            }
-            if !rest.is_empty() {
-                out.push_inward(b"Cookie", rest);
-            }
-        }
-        let ours = |piece: &[u8]| spent.query.iter().any(|name| form::has(piece, name, true));
-        let mut query = out.write(&[]);
-        for piece in self.request.query.split(|b| *b == b'&').filter(|piece| !ours(piece)) {
-            let between: &[u8] = if query.is_empty() { b"" } else { b"&" };
-            query = out.extend(query, &[between, piece]);
-        }
-        out.query = query;
-    }
-
-    /// Whether the proof that won is one that starts a session.
-    fn keeps(&self, visit: &Visit<'_>, subject: &Subject) -> bool {
-        visit.endpoint().proofs().any(|p| Some(p.kind()) == subject.by && p.keep())
-    }
-
+    /// A session for the proof that won, where that is one that starts a session.
     fn keep(&self, visit: &Visit<'_>, subject: &mut Subject, out: &mut Decision) -> Result<(), Stop> {
-        if self.engine.secure && !self.client.secure {
+        let plain = self.engine.secure && !self.client.secure;
+        if !subject.keep || subject.session.is_some() || subject.user.is_none() || plain {
             return Ok(());
         }
         if self.fast {
             return Err(Stop::Wait(crate::engine::decision::WaitClass::Store));
         }
-        self.start_session(visit, None, subject, out).map(|_| ())
-    }
-
-    /// Session cookie first, companion after it.
-    pub fn set_cookies(&self, id: &str, companion: Option<&str>, out: &mut Decision) {
-        let Some(form) = self.site.profile.session().and_then(|s| s.cookie.as_ref()) else { return };
-        let mut line = Vec::new();
-        let _ = form.render(id, self.engine.secure, None, &mut line);
-        out.push_response(b"Set-Cookie", &line);
-        if let (Some(name), Some(value)) = (&self.site.companion, companion) {
-            let line = format!("{name}={value}; Path=/; Secure; HttpOnly; SameSite=Lax");
-            out.push_response(b"Set-Cookie", line.as_bytes());
-        }
-        secret::wipe(&mut line);
-    }
-
-    /// The same cookies, told to go.
-    pub fn clear_cookies(&self, visit: &Visit<'_>, out: &mut Decision) {
-        let Some(form) = self.site.profile.session().and_then(|s| s.cookie.as_ref()) else { return };
-        let offered = cookie::all(self.request.headers, form.name().as_bytes()).next().is_some();
-        if !offered {
-            self.note(|| format!("no cookie to clear at `{}`", visit.endpoint().name()));
-            return;
-        }
-        let mut line = Vec::new();
-        form.render_clear(self.engine.secure, &mut line);
-        out.push_response(b"Set-Cookie", &line);
-        if let Some(name) = &self.site.companion {
-            let line = format!("{name}=; Path=/; Max-Age=0; Secure; HttpOnly; SameSite=Lax");
-            out.push_response(b"Set-Cookie", line.as_bytes());
-        }
+        self.start_session(visit, Before::Kept, subject, out).map(|_| ())
     }
 
     /// One audit event.

@@ -1,40 +1,45 @@
 //! A site: one profile under one prefix of an engine. What a host configures once per location.
 
-use crate::base::{Error, Now, Reason, Result, Secret};
+use crate::base::{Error, Reason, Result, Secret};
 use crate::crypto::digest::Digest;
 use crate::directory::{Tenant, TenantForm, User};
-use crate::engine::build::{TOKEN_PURPOSE, token_binding};
+use crate::engine::build::{LONGEST_LIFE, TOKEN_PURPOSE, token_binding};
 use crate::engine::decide::{Asked, Marks};
 use crate::engine::prove::companion_digest;
 use crate::engine::{Decision, Engine};
-use crate::parse::{Request, header};
-use crate::profile::{Profile, ProofKind};
+use crate::parse::{Body, Request, header};
+use crate::profile::{CookieForm, MAX_BODY, Need, Profile, ProofKind};
+use crate::session::NewSession;
 use crate::session::id as session_id;
 use crate::session::id::AlphabetSet;
-use crate::session::{NewSession, Record};
 use crate::token::Binding;
 use std::borrow::Cow;
 use std::cell::RefCell;
 use std::sync::Arc;
+
+/// How the names of companion cookies begin, whatever the profile.
+pub(crate) const COMPANION_PREFIX: &str = "__Host-janua-";
 
 /// One profile under one prefix. Any thread; keeps its engine alive.
 pub struct Site {
     pub(crate) engine: Arc<Engine>,
     pub(crate) profile: Profile,
     pub(crate) prefix: String,
-    /// A request without proof passes, without a principal.
+    /// A request without proof passes, without a principal, but where a role is needed.
     pub(crate) optional: bool,
     pub(crate) token: Binding,
     /// Seconds; the least of what profile and configuration say is the configuration's word.
     pub(crate) idle: u32,
     pub(crate) absolute: u32,
     pub(crate) token_lifetime: u32,
-    /// The name of the companion cookie, where cookies are `Secure` and the profile's own name is not `__Host-`.
-    pub(crate) companion: Option<String>,
+    /// The companion cookie, where cookies are `Secure` and the profile's own name is not `__Host-`.
+    pub(crate) companion: Option<CookieForm>,
     /// Canonical names of headers that go no further than this site: identity, extra values, spent proof.
     pub(crate) strip: Vec<String>,
     /// The characters of session ids.
     pub(crate) alphabet: AlphabetSet,
+    /// What the endpoints that let requests pass need, each once.
+    pub(crate) needs: Vec<Need>,
     gates: Vec<(String, Secret)>,
 }
 
@@ -51,10 +56,16 @@ impl Site {
             .at(&defaults.file));
         }
         let lifetime = defaults.token_lifetime.or(profile.token().map(|t| t.lifetime)).unwrap_or(30 * 86_400);
+        if lifetime > LONGEST_LIFE {
+            let text = "token.lifetime: revocations are remembered for 400 days, a token must not live longer";
+            return Err(Error::invalid(text).at(&defaults.file));
+        }
         let cookie = form.and_then(|f| f.cookie.as_ref());
         let companion = cookie
             .filter(|c| engine.secure && !c.name().starts_with("__Host-"))
-            .map(|_| format!("__Host-janua-{}", profile.name()));
+            .map(|_| format!("{COMPANION_PREFIX}{}; Path=/; Secure; HttpOnly; SameSite=Lax", profile.name()))
+            .map(|text| CookieForm::parse(&text).map_err(Error::invalid))
+            .transpose()?;
         let gates = gates(&engine, &profile)?;
         Ok(Site {
             token: token_binding(&engine, profile.name(), TOKEN_PURPOSE),
@@ -66,6 +77,7 @@ impl Site {
             companion,
             strip: strip(&engine, &profile),
             alphabet: AlphabetSet::of(profile.session().map_or(b"".as_slice(), |f| &f.alphabet)),
+            needs: profile.pass_needs(),
             gates,
             profile,
             engine,
@@ -104,6 +116,12 @@ impl Site {
         }
         let engine = &*self.engine;
         let client = engine.proxies.client(request);
+        // A host that did not count: what is over the limit is not looked at.
+        let body = match request.body {
+            Body::Given(bytes) if bytes.len() > engine.body_limit.min(MAX_BODY) => Body::TooLarge,
+            body => body,
+        };
+        let request = &Request { body, ..*request };
         let asked = Asked {
             site: self,
             engine,
@@ -164,24 +182,22 @@ impl Site {
         self.profile.tenant().map_or(TenantForm::Name, |t| t.form)
     }
 
-    /// The record of a new session of `user`.
-    pub(crate) fn record(
+    /// What the record of a new session of `user` is made of.
+    pub(crate) fn session_of(
         &self,
-        user: &Arc<User>,
+        user: &User,
         tenant: Option<Arc<Tenant>>,
         seq: u64,
-        now: Now,
         companion: Option<&str>,
         extra: Vec<(&str, Cow<'_, str>)>,
-    ) -> Record {
-        let new = NewSession {
+    ) -> NewSession {
+        NewSession {
             tenant,
             companion: companion.map(|c| companion_digest(c.as_bytes())),
             extra: extra.into_iter().map(|(name, value)| (name.into(), value.into())).collect(),
             keep_path: self.profile.wants_last_path(),
             ..NewSession::of(&user.id, self.idle, self.absolute, seq)
-        };
-        Record::new(new, now)
+        }
     }
 }
 

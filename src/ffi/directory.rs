@@ -39,8 +39,9 @@ pub struct janua_directory {
     /// nothing is counted as a guess).
     pub lookup: Option<unsafe extern "C" fn(ctx: *mut c_void, name: janua_str, out: *mut janua_user) -> janua_status>,
     /// Verifies a password, for a directory that gives no hashes (LDAP, a web service); runs instead of
-    /// comparing with the user's `hash`. Writes JANUA_PASSWORD_WRONG or JANUA_PASSWORD_RIGHT to
-    /// `verdict`. *Answers*: JANUA_OK; JANUA_E_NOT_FOUND (refused like a wrong password);
+    /// comparing with the user's `hash`. It runs for names that `lookup` did not find as well, and is
+    /// not believed there: let both take as long, or the time tells which names exist. Writes
+    /// JANUA_PASSWORD_WRONG or JANUA_PASSWORD_RIGHT to `verdict`. *Answers*: JANUA_OK; JANUA_E_NOT_FOUND (refused like a wrong password);
     /// JANUA_E_UNAVAILABLE.
     pub check: Option<
         unsafe extern "C" fn(ctx: *mut c_void, name: janua_str, password: janua_str, verdict: *mut i32) -> janua_status,

@@ -22,7 +22,8 @@ pub struct janua_site {
     _private: [u8; 0],
 }
 
-/// Of a site: a request without proof is allowed, without a principal. A bad proof is still refused.
+/// Of a site: a request without proof is allowed, without a principal. A bad proof is still refused, and so is nobody
+/// at all where the profile needs a role.
 pub const JANUA_SITE_OPTIONAL: u32 = 1;
 
 impl Opaque for janua_engine {

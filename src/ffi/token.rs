@@ -14,7 +14,8 @@ pub const JANUA_TOKEN_MAX: usize = 1024;
 
 /// Seals a token for a principal whom the host proved itself: 199 characters of base64url for usual
 /// claims, readable by nobody but the library. It is good only for this site, this profile and the
-/// same `purpose` (a word of the host's, such as "download"). `tenant` and `session_id` may be empty;
+/// same `purpose` (a word of the host's, such as "download"; "access" makes what janua_decide takes
+/// where a profile reads tokens). `tenant` and `session_id` may be empty;
 /// only a token with a session id can be revoked by itself. `expires` is Unix seconds; 0, and
 /// whatever lies beyond the configured lifetime, means the configured lifetime.
 ///

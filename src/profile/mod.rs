@@ -140,6 +140,18 @@ impl Profile {
         &self.endpoints
     }
 
+    /// What the endpoints that let requests pass need, each once.
+    pub fn pass_needs(&self) -> Vec<Need> {
+        let mut needs: Vec<Need> = Vec::new();
+        let passes = |endpoint: &&Endpoint| endpoint.action == Action::Pass && endpoint.answer(Word::Ok).is_none();
+        for endpoint in self.endpoints.iter().filter(passes) {
+            if !needs.contains(endpoint.need()) {
+                needs.push(endpoint.need().clone());
+            }
+        }
+        needs
+    }
+
     /// Names of the extra values that endpoints keep, each once.
     pub fn extra_names(&self) -> Vec<&str> {
         let mut names: Vec<&str> =

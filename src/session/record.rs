@@ -37,6 +37,8 @@ pub struct NewSession {
     pub companion: Option<Digest>,
     /// Whether lists show the last path.
     pub keep_path: bool,
+    /// Made beside a proof that comes with every request (an API key): the first to make room.
+    pub kept: bool,
 }
 
 impl NewSession {
@@ -53,6 +55,7 @@ impl NewSession {
             client: None,
             companion: None,
             keep_path: false,
+            kept: false,
         }
     }
 }
@@ -76,6 +79,7 @@ pub struct Record {
     /// Counts logins, so that the oldest is known without a clock; wraps.
     pub(crate) serial: u32,
     companion_seen: AtomicBool,
+    pub(crate) kept: bool,
 }
 
 /// What most sessions do not have.
@@ -116,7 +120,13 @@ impl Record {
             rest: (!plain).then(|| Box::new(rest)),
             serial: 0,
             companion_seen: AtomicBool::new(false),
+            kept: new.kept,
         }
+    }
+
+    /// The record of a session that goes on from `old` under a new id: it ends when `old` would have ended.
+    pub fn continued(new: NewSession, old: &Record, now: Now) -> Record {
+        Record { absolute_unix: old.absolute_unix, life_secs: old.life_secs, ..Record::new(new, now) }
     }
 
     /// The digest that the store keeps it under. All zero until it is stored.
@@ -285,6 +295,16 @@ mod tests {
     #[test]
     fn a_record_is_128_bytes_with_its_counts() {
         assert!(size_of::<Record>() + 2 * size_of::<usize>() <= 128, "{}", size_of::<Record>());
+    }
+
+    #[test]
+    fn a_continued_session_began_and_ends_with_the_old_one() {
+        let clock = Clock::fake(1_000);
+        let old = record(&clock);
+        clock.advance(1_500);
+        let new = Record::continued(NewSession::of("Aladdin", 1_600, 43_200, 1), &old, clock.now());
+        assert_eq!(new.ends(), old.ends());
+        assert_eq!(new.last_used_boot(), Some(clock.now().boot()), "it was used just now");
     }
 
     #[test]

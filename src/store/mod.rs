@@ -152,12 +152,18 @@ pub trait Store: Send + Sync {
     fn seq(&self) -> Result<u64, Unavailable>;
 
     /// Stores a session that was proven. Puts out the principal's oldest sessions so that it has at most `cap` of
-    /// them (1 to [`MAX_CAP`]; what is outside counts as the nearest of these); those that are over go first.
+    /// them (1 to [`MAX_CAP`]; what is outside counts as the nearest of these); those that are over go first, then
+    /// [`kept`](crate::session::NewSession::kept) ones: a script that drops its cookies ends nobody's session but its own.
     fn insert(&self, key: Digest, record: Record, cap: usize, now: Now) -> Result<Inserted, NotStored>;
 
     /// Stores a session and revokes `old` in one transaction: a login over a live session. `old` may be gone, or
     /// another principal's; when the new one is refused, `old` is as before.
     fn replace(&self, old: &Digest, key: Digest, record: Record, cap: usize, now: Now) -> Result<Inserted, NotStored>;
+
+    /// The same for a session that goes on from `old`, which must be alive: `SessionRevoked` when it is not. Revoking
+    /// `old` later ends the one that goes on from it: whichever of a log-out and a renewal in flight commits first, the
+    /// session does not outlive the answer to the log-out.
+    fn renew(&self, old: &Digest, key: Digest, record: Record, cap: usize, now: Now) -> Result<Inserted, NotStored>;
 
     /// Looks a session up: its ends, its floors, its tombstone. Never touches.
     fn check(&self, key: &Digest, now: Now) -> Answer<Arc<Record>>;

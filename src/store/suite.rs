@@ -10,7 +10,7 @@ mod races;
 mod revocation;
 mod walk;
 
-use super::{Inserted, NotStored, Store};
+use super::{Inserted, NotStored, Revocation, Store};
 use crate::base::{Clock, Now, Reason};
 use crate::crypto::digest::Digest;
 use crate::crypto::keyring::KeyId;
@@ -25,6 +25,7 @@ const IDLE: u32 = 1_600;
 const ABSOLUTE: u32 = 43_200;
 /// Idle time and one touch step: the second at which an unused session is over.
 const IDLE_END: i64 = 1_600 + 60;
+const DEAD: Option<Reason> = Some(Reason::SessionRevoked);
 const KEY: KeyId = [7; 8];
 /// A cap that no rule but those on caps runs into.
 const ROOM: usize = 100;
@@ -44,6 +45,7 @@ pub fn run(make: impl Fn() -> Box<dyn Store>, clock: &Clock) {
         a_key_is_used_once,
         the_cap_puts_the_oldest_out,
         a_replacement_is_one_transaction,
+        a_renewal_and_a_log_out_leave_nothing_in_either_order,
         neighbours_are_strangers,
         revocation::each_kind_kills_what_it_names_and_nothing_else,
         revocation::log_out_and_log_in_within_a_millisecond,
@@ -147,6 +149,16 @@ fn the_cap_puts_the_oldest_out(scene: &Scene<'_>) {
     assert!(scene.check(inserted.record.key()).is_ok());
     assert!(scene.check(&other).is_ok(), "a cap is one principal's");
 
+    let login = scene.login("someName");
+    let kept: Vec<_> = (0..4)
+        .map(|_| {
+            let new = NewSession { kept: true, ..NewSession::of("someName", IDLE, ABSOLUTE, scene.seq()) };
+            scene.store.insert(scene.new_key(), Record::new(new, scene.now()), 3, scene.now()).unwrap().record.key
+        })
+        .collect();
+    assert_eq!(scene.why(&login), None, "kept sessions put out each other");
+    assert_eq!([0, 1, 2, 3].map(|at| scene.why(&kept[at])), [DEAD, DEAD, None, None]);
+
     scene.clock.advance(IDLE_END);
     scene.login("admin@test.com");
     let inserted = scene.try_login("Aladdin", scene.seq(), 1).unwrap();
@@ -167,7 +179,7 @@ fn a_replacement_is_one_transaction(scene: &Scene<'_>) {
     assert_eq!(scene.touch(&held), Touch::Gone);
 
     let second = *second.record.key();
-    scene.store.revoke(super::Revocation::Principal("joe.bloggs@test.com"), scene.now()).unwrap();
+    scene.store.revoke(Revocation::Principal("joe.bloggs@test.com"), scene.now()).unwrap();
     let refused = replace(&second, "joe.bloggs@test.com", before, ROOM).unwrap_err();
     assert_eq!(refused, NotStored::Refused(Reason::SessionRevoked));
     assert!(scene.check(&second).is_ok(), "what is refused changes nothing");
@@ -182,6 +194,30 @@ fn a_replacement_is_one_transaction(scene: &Scene<'_>) {
     assert!(scene.check(new.record.key()).is_ok(), "nothing to replace is no reason to refuse");
 }
 
+fn a_renewal_and_a_log_out_leave_nothing_in_either_order(scene: &Scene<'_>) {
+    let renew = |old: &Digest| {
+        let record = scene.record("Aladdin", scene.seq());
+        scene.store.renew(old, scene.new_key(), record, ROOM, scene.now()).map(|new| new.record.key)
+    };
+    let old = scene.login("Aladdin");
+    scene.store.revoke(Revocation::Session(old), scene.now()).unwrap();
+    assert_eq!(renew(&old), Err(NotStored::Refused(Reason::SessionRevoked)), "nothing goes on from a dead session");
+    assert_eq!(renew(&scene.new_key()), Err(NotStored::Refused(Reason::SessionRevoked)), "nor from none");
+
+    let old = scene.login("Aladdin");
+    let (next, other) = (renew(&old).unwrap(), scene.login("Aladdin"));
+    let last = renew(&next).unwrap();
+    assert_eq!([&old, &next, &last].map(|key| scene.why(key)), [DEAD, DEAD, None]);
+    scene.store.revoke(Revocation::Session(old), scene.now()).unwrap();
+    assert_eq!([&last, &other].map(|key| scene.why(key)), [DEAD, None], "what went on from it ends with it");
+
+    let old = scene.login("Aladdin");
+    let record = scene.record("Aladdin", scene.seq());
+    let new = scene.store.replace(&old, scene.new_key(), record, ROOM, scene.now()).unwrap().record.key;
+    scene.store.revoke(Revocation::Session(old), scene.now()).unwrap();
+    assert_eq!(scene.why(&new), None, "a log-in proved itself and goes on from nothing");
+}
+
 fn neighbours_are_strangers(scene: &Scene<'_>) {
     let here = id::key("data.example.org", "form", "", b"1");
     scene.store.insert(here, scene.record("Aladdin", scene.seq()), ROOM, scene.now()).unwrap();
@@ -193,7 +229,7 @@ fn neighbours_are_strangers(scene: &Scene<'_>) {
         assert_eq!(scene.why(&there), Some(Reason::SessionUnknown));
         scene.store.revoke(super::Revocation::Session(there), scene.now()).unwrap();
     }
-    scene.store.revoke(super::Revocation::Principal("aladdin"), scene.now()).unwrap();
-    scene.store.revoke(super::Revocation::Principal(""), scene.now()).unwrap();
+    scene.store.revoke(Revocation::Principal("aladdin"), scene.now()).unwrap();
+    scene.store.revoke(Revocation::Principal(""), scene.now()).unwrap();
     assert!(scene.check(&here).is_ok());
 }

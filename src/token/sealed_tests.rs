@@ -256,7 +256,7 @@ fn debug_shows_no_secret() {
     let token = house.mint();
     let mut room = Room::new();
     let opened = house.sealer.open(&house.binding, token.as_bytes(), house.clock.now(), &mut room).unwrap();
-    assert!(!format!("{opened:?}").contains("3, 3"), "the sid is not shown");
+    assert!(!format!("{opened:?}").contains("3, 3, 3, 3, 3, 3"), "the sid is not shown");
     assert_eq!(format!("{room:?}"), "Room");
     let shown = format!("{:?}", house.sealer);
     assert_eq!(shown, format!("Sealer {{ keyring: {:?}, .. }}", house.sealer.keyring()));

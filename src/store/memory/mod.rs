@@ -13,6 +13,7 @@ mod floors;
 mod log;
 mod people;
 mod rows;
+mod settings;
 mod wheel;
 
 #[cfg(test)]
@@ -31,42 +32,10 @@ use log::Log;
 use parking_lot::{Mutex, RwLock};
 use people::{Hash, People};
 use rows::{Due, Met, Rows};
+pub use settings::{Older, Settings, Sizes};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, AtomicUsize, Ordering};
 use wheel::Wheel;
-
-/// What becomes of tokens that were issued before this store was made, or by other processes of the same keyring. It
-/// cannot know which of them were revoked.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Older {
-    /// Refused: a revocation outlives a restart, a token does not.
-    Refused,
-    /// Accepted: a token outlives a restart and is good in every process, a revocation reaches this process only.
-    Accepted,
-}
-
-/// How a [`Memory`] is built.
-#[derive(Clone, Copy, Debug)]
-pub struct Settings {
-    /// Seconds: the longest life of any session or token of the engine. Floors are kept for that long and two hours.
-    pub longest_secs: u32,
-    pub older: Older,
-}
-
-/// How much a [`Memory`] holds; all zero in a store at rest.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Sizes {
-    pub sessions: usize,
-    pub tombstones: usize,
-    /// Entries of the index by principal: as many as sessions, but for logins under way.
-    pub index: usize,
-    /// Floors of principals, keys and chosen ids.
-    pub floors: usize,
-    /// Revocations in the log.
-    pub log: usize,
-    /// Entries of the wheel: sessions and tombstones.
-    pub wheel: usize,
-}
 
 /// See the module's page. Any thread; waits for other threads only, and for those not long.
 pub struct Memory {
@@ -170,7 +139,46 @@ impl Memory {
         Inserted { record, evicted }
     }
 
-    /// Buries what is over, then the oldest until one more fits. Returns the latter.
+    /// Stores a session in the place of `old`; with `renew` only while that is alive, and as the one that goes on from it.
+    fn swap(
+        &self,
+        old: &Digest,
+        renew: bool,
+        key: Digest,
+        record: Record,
+        cap: usize,
+        now: Now,
+    ) -> Result<Inserted, NotStored> {
+        self.used.store(true, Ordering::SeqCst);
+        let hash = self.people.hash(&record.principal);
+        let gone = self.find(old).map(|old| (self.people.hash(&old.principal), old));
+        let elsewhere = gone.as_ref().map(|(hash, _)| *hash).filter(|other| other.shard() != hash.shard());
+        let lock = |wanted: bool| elsewhere.filter(|_| wanted).map(|other| self.people.shard(other).write());
+        let before = lock(elsewhere.is_some_and(|other| other.shard() < hash.shard()));
+        let mut person = self.people.shard(hash).write();
+        let mut theirs = before.or_else(|| lock(elsewhere.is_some_and(|other| other.shard() > hash.shard())));
+
+        if renew && gone.as_ref().is_none_or(|(_, old)| self.judge(old, now).is_err()) {
+            return Err(NotStored::Refused(Reason::SessionRevoked));
+        }
+        self.admit(&person, hash, &key, &record)?;
+        // The old one is dead first and lies in its row until the new one stands: who revokes the old meanwhile waits at
+        // its principal's lock, and then finds the way from its tombstone to the new one.
+        let old = gone.map(|(other, old)| {
+            let dead = old.kill(Dead::Revoked);
+            theirs.as_deref_mut().unwrap_or(&mut *person).remove(other, &old);
+            (dead, old)
+        });
+        let inserted = self.place(&mut person, hash, key, record, cap, now);
+        if let Some((dead, old)) = old {
+            self.entomb(&old, dead, if renew { rows::prefix(&key) } else { rows::NOBODY }, now);
+        }
+        drop((person, theirs));
+        self.number(now);
+        Ok(inserted)
+    }
+
+    /// Buries what is over, then the oldest, kept ones before others, until one more fits. Returns the latter.
     fn make_room(&self, person: &mut people::Shard, hash: Hash, name: &str, cap: usize, now: Now) -> Vec<Reference> {
         let mut mine: Vec<_> = person.of(hash, name).cloned().collect();
         mine.retain(|record| match self.judge(record, now) {
@@ -185,7 +193,7 @@ impl Memory {
             return Vec::new();
         }
         let serial = self.serial.load(Ordering::Relaxed);
-        mine.sort_unstable_by_key(|record| std::cmp::Reverse(serial.wrapping_sub(record.serial)));
+        mine.sort_unstable_by_key(|record| (!record.kept, std::cmp::Reverse(serial.wrapping_sub(record.serial))));
         mine.truncate(too_many);
         for record in &mine {
             self.bury(person, hash, record, Dead::Revoked, now);
@@ -197,7 +205,11 @@ impl Memory {
     fn bury(&self, person: &mut people::Shard, hash: Hash, record: &Arc<Record>, dead: Dead, now: Now) {
         let dead = record.kill(dead);
         person.remove(hash, record);
-        if self.rows.bury(record, dead, now) {
+        self.entomb(record, dead, rows::NOBODY, now);
+    }
+
+    fn entomb(&self, record: &Arc<Record>, dead: Dead, next: u64, now: Now) {
+        if self.rows.bury(record, dead, next, now) {
             self.count.fetch_sub(1, Ordering::Relaxed);
         }
     }
@@ -278,24 +290,11 @@ impl Store for Memory {
     }
 
     fn replace(&self, old: &Digest, key: Digest, record: Record, cap: usize, now: Now) -> Result<Inserted, NotStored> {
-        self.used.store(true, Ordering::SeqCst);
-        let hash = self.people.hash(&record.principal);
-        let gone = self.find(old).map(|old| (self.people.hash(&old.principal), old));
-        let elsewhere = gone.as_ref().map(|(hash, _)| *hash).filter(|other| other.shard() != hash.shard());
-        let lock = |wanted: bool| elsewhere.filter(|_| wanted).map(|other| self.people.shard(other).write());
-        let before = lock(elsewhere.is_some_and(|other| other.shard() < hash.shard()));
-        let mut person = self.people.shard(hash).write();
-        let mut theirs = before.or_else(|| lock(elsewhere.is_some_and(|other| other.shard() > hash.shard())));
+        self.swap(old, false, key, record, cap, now)
+    }
 
-        self.admit(&person, hash, &key, &record)?;
-        if let Some((other, old)) = &gone {
-            let owner = theirs.as_deref_mut().unwrap_or(&mut *person);
-            self.bury(owner, *other, old, Dead::Revoked, now);
-        }
-        let inserted = self.place(&mut person, hash, key, record, cap, now);
-        drop((person, theirs));
-        self.number(now);
-        Ok(inserted)
+    fn renew(&self, old: &Digest, key: Digest, record: Record, cap: usize, now: Now) -> Result<Inserted, NotStored> {
+        self.swap(old, true, key, record, cap, now)
     }
 
     fn check(&self, key: &Digest, now: Now) -> Answer<Arc<Record>> {
@@ -332,8 +331,11 @@ impl Store for Memory {
         let Revocation::Session(key) = what else {
             return Ok(self.raise(what, now));
         };
-        if let Some(record) = self.find(&key) {
+        // Renewed while the log-out was in flight, it goes on under another key: that one ends too.
+        let mut next = self.find(&key).or_else(|| self.rows.successor(&key));
+        while let Some(record) = next {
             self.bury_alone(&record, Dead::Revoked, now);
+            next = self.rows.successor(record.key());
         }
         Ok(self.number(now))
     }

@@ -41,7 +41,12 @@ struct Tomb {
     prefix: u64,
     ends: u32,
     dead: Dead,
+    /// The session that went on from this one, or [`NOBODY`].
+    next: u64,
 }
+
+/// No successor.
+pub(super) const NOBODY: u64 = 0;
 
 /// What a look-up met.
 pub(super) enum Met<T> {
@@ -98,8 +103,24 @@ impl Rows {
         self.shard(prefix).write().live.insert_unique(prefix, record, |record| self::prefix(&record.key));
     }
 
-    /// Puts the tombstone in the session's place; none when its absolute end has passed. Whether it was there.
-    pub(super) fn bury(&self, record: &Arc<Record>, dead: Dead, now: Now) -> bool {
+    /// The live session that went on from the removed one under `key`, over any number of steps.
+    pub(super) fn successor(&self, key: &Digest) -> Option<Arc<Record>> {
+        let mut at = prefix(key);
+        loop {
+            at = self.shard(at).read().tombs.find(at, |tomb| tomb.prefix == at)?.next;
+            if at == NOBODY {
+                return None;
+            }
+            let tables = self.shard(at).read();
+            if let Some(record) = tables.live.find(at, |record| prefix(&record.key) == at) {
+                return Some(Arc::clone(record));
+            }
+        }
+    }
+
+    /// Puts the tombstone in the session's place, with the way to `next`; none when its absolute end has passed.
+    /// Whether the session was there.
+    pub(super) fn bury(&self, record: &Arc<Record>, dead: Dead, next: u64, now: Now) -> bool {
         let prefix = prefix(&record.key);
         let mut tables = self.shard(prefix).write();
         let Ok(entry) = tables.live.find_entry(prefix, |other| Arc::ptr_eq(other, record)) else {
@@ -110,7 +131,7 @@ impl Rows {
         let end = record.ends().absolute_unix;
         if end > now.unix() {
             let ends = u32::try_from(end.saturating_sub(self.start_unix).max(0)).unwrap_or(u32::MAX);
-            tables.tombs.insert_unique(prefix, Tomb { prefix, ends, dead }, |tomb| tomb.prefix);
+            tables.tombs.insert_unique(prefix, Tomb { prefix, ends, dead, next }, |tomb| tomb.prefix);
         }
         true
     }

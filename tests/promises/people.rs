@@ -1,0 +1,120 @@
+//! Users, their directories, and hosts that keep users themselves.
+
+use super::*;
+
+#[test]
+fn the_hash_of_a_disabled_user_is_not_renewed() {
+    let cost = "[password]\nmemory_kib = 128\npasses = 1\nlanes = 1\nplaces = 4\nwait = '10s'\n";
+    let house = House::with(cost);
+    let site = house.site("mauro");
+    let text = || std::fs::read_to_string(house.folder.join("users.toml")).unwrap();
+    let before = text();
+    assert_eq!(house.login(&site, "gone@test.com", "pa55w0rd").reason, Reason::Disabled);
+    assert_eq!(text(), before, "it would tell by its time that the password was right");
+    assert_eq!(house.login(&site, JOE.0, JOE.1).status, 200);
+    assert_ne!(text(), before, "others' are");
+}
+
+/// A host that verifies passwords itself and knows users by names that are not their ids.
+#[derive(Default)]
+struct Ldap {
+    checks: Arc<AtomicU32>,
+    disabled: Arc<AtomicBool>,
+}
+
+impl HostDirectory for Ldap {
+    fn lookup(&self, name: &str) -> Result<Option<User>, Gone> {
+        let user = |id: &str, roles: &[&str]| User {
+            id: id.to_owned(),
+            name: format!("{name} as displayed"),
+            roles: roles.iter().map(|r| (*r).to_owned()).collect(),
+            ..User::default()
+        };
+        Ok(match name {
+            "joe" => Some(User { disabled: self.disabled.load(Ordering::SeqCst), ..user("17", &[]) }),
+            "root" => Some(user("1", &["administrator"])),
+            _ => None,
+        })
+    }
+
+    fn check(&self, _user: &str, password: &[u8]) -> Option<Result<bool, Gone>> {
+        self.checks.fetch_add(1, Ordering::SeqCst);
+        Some(Ok(password == b"right"))
+    }
+}
+
+fn ldap(house: &House, host: Ldap) -> Arc<Site> {
+    let mut config = Config::new();
+    let text = "[engine]\nsite='data.example.org'\n[keyring]\npath='ephemeral'\n";
+    config.read_text("janua.toml", text, &house.folder).unwrap();
+    config.set_directory(Box::new(host));
+    config.set_clock(house.clock.clone());
+    config.set_audit(Box::new(house.ears.clone()));
+    let engine = Engine::build(config).unwrap();
+    engine.attach().unwrap();
+    engine.site(Some("mauro"), None, false).unwrap()
+}
+
+#[test]
+fn a_host_that_verifies_by_itself_is_asked_for_unknown_names_as_for_known_ones() {
+    let house = House::new();
+    let host = Ldap::default();
+    let checks = host.checks.clone();
+    let site = ldap(&house, host);
+    assert_eq!(house.login(&site, "joe", "wrong").reason, Reason::WrongPassword);
+    assert_eq!(checks.load(Ordering::SeqCst), 1);
+    assert_eq!(house.login(&site, "nobody", "right").reason, Reason::UnknownUser, "and never let in by it");
+    assert_eq!(checks.load(Ordering::SeqCst), 2, "what it costs is the host's to make alike");
+}
+
+#[test]
+fn a_host_that_knows_names_only_logs_nobody_out_after_a_minute() {
+    let house = House::new();
+    let site = ldap(&house, Ldap::default());
+    let id = mauro_id(&house, &site, ("joe", "right"));
+    for _ in 0..3 {
+        house.clock.advance(120);
+        assert!(house.ask(&site, &folders(&format!("JSESSIONID={id}"))).allowed());
+    }
+}
+
+#[test]
+fn a_list_of_sessions_shows_those_of_users_who_are_gone() {
+    let house = House::new();
+    let host = Ldap::default();
+    let disabled = host.disabled.clone();
+    let site = ldap(&house, host);
+    mauro_id(&house, &site, ("joe", "right"));
+    let root = mauro_id(&house, &site, ("root", "right"));
+    disabled.store(true, Ordering::SeqCst);
+    house.clock.advance(120);
+    let list = house.ask(&site, &ask("GET", "/api/admin/activeSessions").cookie("JSESSIONID", &root));
+    assert_eq!((list.outcome, list.status), (Outcome::Answer, 200), "{list:?}");
+    assert_eq!(list.json()["items"].as_array().unwrap().len(), 2);
+}
+
+#[test]
+fn an_announced_wait_has_noted_no_companion() {
+    let house = House::new();
+    let site = house.site("mauro");
+    let reply = house.login(&site, JOE.0, JOE.1);
+    let (id, companion) = (reply.cookie("JSESSIONID").unwrap(), reply.cookie("__Host-janua-mauro").unwrap());
+    let both = format!("JSESSIONID={id}; __Host-janua-mauro={companion}");
+    let mut out = Decision::new();
+    let logout = ask("GET", "/api/authentication/logout").header("Cookie", &both);
+    house::decide(&site, &logout, Body::NotRead, true, &mut out);
+    assert_eq!(out.outcome(), Outcome::WouldBlock);
+    assert!(house.ask(&site, &folders(&format!("JSESSIONID={id}"))).allowed(), "as if it had not been asked");
+    assert!(house.ask(&site, &folders(&both)).allowed());
+    assert_eq!(house.ask(&site, &folders(&format!("JSESSIONID={id}"))).reason, Reason::CompanionMissing);
+}
+
+#[test]
+fn a_body_beyond_the_limit_is_not_looked_at_even_when_it_is_given() {
+    let house = House::with("");
+    let site = house.site("mauro");
+    let long = format!(r#"{{"username":"{}","password":"{}","x":"{}"}}"#, JOE.0, JOE.1, "y".repeat(70_000));
+    let mut out = Decision::new();
+    house::decide(&site, &ask("POST", "/api/authentication/login"), Body::Given(long.as_bytes()), true, &mut out);
+    assert_eq!((out.outcome(), out.reason()), (Outcome::Answer, Reason::TooLarge));
+}
