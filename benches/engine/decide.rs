@@ -3,7 +3,7 @@
 
 use crate::checkpath::house::House;
 use crate::checkpath::sys::C;
-use crate::checkpath::{Door, Rust, cases};
+use crate::checkpath::{Case, Door, Rust, cases};
 use crate::measure::{Effort, Row, compare};
 use janua::base::Clock;
 use janua::engine::Outcome;
@@ -52,22 +52,21 @@ fn mac() -> impl FnMut() {
     }
 }
 
-/// Decides every allowed request of the check path, `count` times in all, through both doors, between two marks that a
-/// tracer sees.
-pub fn only(count: usize) {
+/// Decides the allowed requests of the check path whose name begins with `name`, `count` times in all, through both
+/// doors, between two marks that a tracer sees.
+pub fn only(count: usize, name: &str) {
     let house = House::new();
     let (rust, c) = (Rust::new(&house, Clock::system(), None), C::new(&house));
     let doors: [&dyn Door; 2] = [&rust, &c];
     let made = doors.map(cases);
-    let allowed =
-        |cases: &Vec<_>| cases.iter().filter(|case: &&crate::checkpath::Case| case.outcome == Outcome::Allow).count();
-    let each = count / made.iter().map(allowed).sum::<usize>() + 1;
+    let allowed = |case: &&Case| case.outcome == Outcome::Allow && case.name.starts_with(name);
+    let each = count / made.iter().map(|cases| cases.iter().filter(allowed).count()).sum::<usize>() + 1;
     for warm in [true, false] {
         if !warm {
             mark("begin");
         }
         for (door, cases) in doors.iter().zip(&made) {
-            for case in cases.iter().filter(|case| case.outcome == Outcome::Allow) {
+            for case in cases.iter().filter(allowed) {
                 door.again(case, &mut |decide| {
                     for _ in 0..if warm { 3 } else { each } {
                         assert_eq!(decide(), Outcome::Allow as i32, "{}", case.name);

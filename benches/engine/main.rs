@@ -5,7 +5,8 @@
 //!
 //! Words after `--`: names of parts (`token sessions decide profiles`) to run only those; `sessions=N` for another
 //! number of sessions; `library=FILE` and `syscalls=N` add what `scripts/bench` found out to the table;
-//! `checks=N` decides N times between two marks and nothing else, for strace.
+//! `checks=N` decides N times between two marks and nothing else, for strace and profilers; with `case=NAME` only the
+//! requests of that name.
 
 #[path = "../../tests/checkpath/mod.rs"]
 mod checkpath;
@@ -51,7 +52,7 @@ fn main() {
     // `cargo test --benches` runs this program too, without `--bench`: a short turn shows that it works.
     let short = !words.iter().any(|word| word == "--bench");
     if let Some(count) = value(&words, "checks").and_then(|count| count.parse().ok()) {
-        return decide::only(count);
+        return decide::only(count, &value(&words, "case").unwrap_or_default());
     }
     let parts = ["token", "sessions", "decide", "profiles"];
     let all = !words.iter().any(|word| parts.contains(&word.as_str()));

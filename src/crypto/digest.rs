@@ -3,6 +3,7 @@
 //! Called for store keys, bindings and tenant tags. For values that can be guessed (names, addresses) use
 //! [`MacKey`](super::MacKey) instead: a plain digest of a guessable value tells the value.
 
+use super::parts;
 use ring::digest::{Context, SHA256};
 
 /// A SHA-256 digest.
@@ -13,10 +14,7 @@ pub type Digest = [u8; 32];
 /// `["ab", "c"]` and `["a", "bc"]` differ. Does not allocate.
 pub fn sha256(parts: &[&[u8]]) -> Digest {
     let mut context = Context::new(&SHA256);
-    for part in parts {
-        context.update(&(part.len() as u64).to_be_bytes());
-        context.update(part);
-    }
+    parts::feed(parts, |text| context.update(text));
     let mut out = [0; 32];
     out.copy_from_slice(context.finish().as_ref());
     out

@@ -3,6 +3,7 @@
 //! Called for nonces, remembered credentials, throttle slots and audited names. Whoever compares a tag uses
 //! [`secret::equal`](crate::base::secret::equal), never `==`.
 
+use super::parts;
 use crate::base::{Result, random};
 use ring::{hkdf, hmac};
 use std::fmt;
@@ -29,10 +30,7 @@ impl MacKey {
     /// The tag over `parts`: for each its length as u64 big-endian, then its bytes. Does not allocate.
     pub fn tag(&self, parts: &[&[u8]]) -> [u8; 32] {
         let mut context = hmac::Context::with_key(&self.0);
-        for part in parts {
-            context.update(&(part.len() as u64).to_be_bytes());
-            context.update(part);
-        }
+        parts::feed(parts, |text| context.update(text));
         let mut out = [0; 32];
         out.copy_from_slice(context.sign().as_ref());
         out

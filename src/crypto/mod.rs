@@ -11,6 +11,7 @@ mod keyring_file;
 mod keyring_tests;
 mod keyring_text;
 pub mod mac;
+mod parts;
 #[cfg(test)]
 pub(crate) mod scratch;
 pub(crate) mod sys;

@@ -44,17 +44,23 @@ impl Asked<'_> {
         counts: fn(ProofKind) -> bool,
     ) -> Result<(), Stop> {
         let endpoint = visit.endpoint();
-        let proofs = || endpoint.proofs().filter(|p| p.kind() != ProofKind::Gate && counts(p.kind()));
+        let proofs = || {
+            let those = |p: &&Proof| p.kind() != ProofKind::Gate && counts(p.kind());
+            endpoint.proofs().filter(those).enumerate()
+        };
+        // Where only one may be offered, the place of that one: the others need no second look.
+        let mut only = None;
         if endpoint.several() == Several::Refuse {
-            let mut offered = 0;
-            for proof in proofs() {
-                offered += usize::from(visit.offers(proof)?.is_some());
+            for (place, proof) in proofs() {
+                if visit.offers(proof)?.is_some() && only.replace(place).is_some() {
+                    return Err(Reason::Several.into());
+                }
             }
-            if offered > 1 {
-                return Err(Reason::Several.into());
+            if only.is_none() {
+                return Ok(());
             }
         }
-        for proof in proofs() {
+        for (_, proof) in proofs().filter(|(place, _)| only.is_none_or(|only| only == *place)) {
             let Some(offer) = visit.offers(proof)? else { continue };
             match self.try_offer(visit, proof, offer, subject) {
                 Ok(()) => {

@@ -32,7 +32,7 @@ pub fn raw<'r>(text: &'r [u8], name: &str, fold_case: bool) -> Result<Option<&'r
     for piece in pieces(text) {
         let (raw_name, value) = split(piece);
         let mut hidden = piece.split(|&byte| byte == b';').skip(1);
-        if hidden.any(|part| is_name(split(part).0, name, fold_case)) {
+        if piece.contains(&b';') && hidden.any(|part| is_name(split(part).0, name, fold_case)) {
             return Err(Reason::Duplicate);
         }
         if is_name(raw_name, name, fold_case) && found.replace(value).is_some() {
@@ -57,6 +57,46 @@ pub fn decode_into<'b>(raw: &[u8], out: &'b mut [u8]) -> &'b [u8] {
     out.get(..length).unwrap_or_default()
 }
 
+/// What a query is known not to hold, found out in one pass. Most look-ups are for names that are not there, and many
+/// are made for each request.
+#[derive(Clone, Copy, Debug)]
+pub struct Outline {
+    /// One bit for the first byte of each name, ASCII case and the upper bits forgotten.
+    firsts: u32,
+    /// Something in it is encoded.
+    encoded: bool,
+}
+
+impl Outline {
+    pub fn of(text: &[u8]) -> Outline {
+        let mut outline = Outline { firsts: 0, encoded: false };
+        let mut first = true;
+        for &byte in text {
+            if first {
+                outline.firsts |= Outline::bit(byte);
+            }
+            first = matches!(byte, b'&' | b';');
+            outline.encoded |= matches!(byte, b'%' | b'+');
+        }
+        outline
+    }
+
+    /// Letters of either case share a bit.
+    const fn bit(byte: u8) -> u32 {
+        1 << (byte & 31)
+    }
+
+    /// Whether a look-up of `name` could find anything: a value, a second one, or one behind a `;`.
+    pub fn may_hold(self, name: &str) -> bool {
+        self.encoded || name.bytes().next().is_none_or(|first| self.firsts & Outline::bit(first) != 0)
+    }
+
+    /// Whether any value has to be decoded.
+    pub fn is_encoded(self) -> bool {
+        self.encoded
+    }
+}
+
 /// Whether a pair of this name is there, with whatever value: `wsdl` is in `wsdl`, `wsdl=` and `wsdl?server=x`.
 pub fn has(text: &[u8], name: &str, fold_case: bool) -> bool {
     pieces(text).any(|piece| is_name(split(piece).0, name, fold_case))
@@ -73,6 +113,13 @@ fn split(piece: &[u8]) -> (&[u8], &[u8]) {
 }
 
 fn is_name(raw: &[u8], name: &str, fold_case: bool) -> bool {
+    // Decoding never lengthens, and hardly any name is encoded.
+    if raw.len() < name.len() {
+        return false;
+    }
+    if !is_encoded(raw) {
+        return if fold_case { raw.eq_ignore_ascii_case(name.as_bytes()) } else { raw == name.as_bytes() };
+    }
     let mut bytes = decoding(raw);
     let equal = |(a, b): (u8, u8)| a == b || fold_case && a.eq_ignore_ascii_case(&b);
     name.bytes().all(|wanted| bytes.next().is_some_and(|byte| equal((byte, wanted)))) && bytes.next().is_none()
@@ -165,6 +212,16 @@ mod tests {
                 .collect();
             let theirs: Vec<_> = form_urlencoded::parse(text).into_owned().collect();
             prop_assert_eq!(ours, theirs);
+        }
+
+        #[test]
+        fn an_outline_denies_nothing_that_is_there(text in "[a-dA-D=&;?%0-9]{0,20}", name in "[a-dA-D0-9]{1,2}") {
+            let outline = Outline::of(text.as_bytes());
+            if !outline.may_hold(&name) {
+                prop_assert_eq!(raw(text.as_bytes(), &name, true), Ok(None));
+                prop_assert!(!has(text.as_bytes(), &name, true));
+            }
+            prop_assert_eq!(outline.is_encoded(), is_encoded(text.as_bytes()));
         }
 
         #[test]

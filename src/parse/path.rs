@@ -35,6 +35,10 @@ pub fn agree(routed: &[u8], raw: &[u8]) -> bool {
     if !raw.starts_with(b"/") {
         return routed == raw && is_plain(raw);
     }
+    // Nearly every path: nothing to decode, nothing to resolve.
+    if routed == raw && !holds_more_than_names(raw) {
+        return true;
+    }
     well_formed(raw) && (resolves_to(raw, routed, true) || resolves_to(raw, routed, false))
 }
 
@@ -167,6 +171,16 @@ fn without_segment<'a>(routed: &'a [u8], path: &mut Backwards<'_>, kept: bool) -
         }
     }
     left.strip_suffix(b"/")
+}
+
+/// Whether there is an escape, an empty segment, or one that begins with a dot.
+fn holds_more_than_names(raw: &[u8]) -> bool {
+    let mut before = 0;
+    raw.iter().any(|&byte| {
+        let odd = byte == b'%' || before == b'/' && matches!(byte, b'/' | b'.');
+        before = byte;
+        odd
+    })
 }
 
 /// Whether a path that is no path (`*`) holds nothing to decode or resolve.

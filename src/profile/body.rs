@@ -5,6 +5,7 @@
 use super::kind::{Kind, declared, read_kinds};
 use super::look::{Bodies, Found};
 use super::place::Place;
+use super::room::Spare;
 use super::route::{Choice, Matched, Routed, Verdict, Way};
 use crate::base::Reason;
 use crate::parse::{header, json, xml};
@@ -84,7 +85,7 @@ impl<'r> Way<'r> {
     /// A body that cannot be used: told by the endpoint that was decided without it, else by the most general one that
     /// reads its kind.
     fn refuse_body(&self, bodies: Bodies<'r>, reason: Reason, kind: Option<Kind>) -> Routed<'r> {
-        let known = Bodies::default();
+        let known = Bodies::none(bodies.query, Spare::default());
         let fits = |matched: &Matched<'r>| {
             let waits = |place: &Place| place.in_body();
             !matches!(self.verdict(matched, &known, &waits), Ok(Verdict::No))

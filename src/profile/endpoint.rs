@@ -108,6 +108,8 @@ pub struct Endpoint {
     pub(super) answers: [Option<Answer>; 9],
     /// The kinds of body it reads, in the order of its places.
     pub(super) kinds: Box<[Kind]>,
+    /// Whether any of its proofs, read values, extra values or echoes may sit in the body.
+    pub(super) reads_body: bool,
     /// The byte of the file it begins at.
     pub(super) at: usize,
 }
@@ -168,6 +170,12 @@ impl Endpoint {
         self.proofs.iter().flat_map(|proof| proof.secrets()).chain(read.flatten())
     }
 
+    /// All places that its proofs, its action and its answers look at.
+    fn places(&self) -> impl Iterator<Item = &Place> {
+        let named = self.extra.iter().chain(&self.echo).flat_map(|(_, places)| places);
+        self.proofs.iter().flat_map(|proof| proof.places()).chain(self.read.iter().flatten()).chain(named)
+    }
+
     /// The place of a read value.
     pub(super) fn read_places(&self, what: Read) -> &[Place] {
         self.read.get(what as usize).map_or(&[], AsRef::as_ref)
@@ -215,9 +223,12 @@ pub(super) fn compile(
         jsonp: fields.places("jsonp")?,
         answers: answers(fields, common, templates)?,
         kinds: Box::default(),
+        reads_body: false,
         at: fields.at,
     };
     endpoint.kinds = kind::of(&endpoint);
+    let reads_body = endpoint.places().any(Place::in_body);
+    endpoint.reads_body = reads_body;
     if endpoint.document.iter().any(|p| !matches!(p.at, Where::Header(_) | Where::Query(_) | Where::Form(_))) {
         return Err(fields.error("document", "a document sits in a header, the query or a form"));
     }

@@ -10,6 +10,7 @@ use super::room::Spare;
 use super::{Lenient, pattern::Pattern};
 use crate::base::Reason;
 use crate::parse::authorization::{self, Scheme};
+use crate::parse::form::Outline;
 use crate::parse::{Request, cookie, form, header, json, xml};
 use std::borrow::Cow;
 
@@ -56,8 +57,7 @@ pub(super) fn text(bytes: Cow<'_, [u8]>) -> Result<Cow<'_, str>, Reason> {
     }
 }
 
-/// The bodies of a request, as far as they were read.
-#[derive(Default)]
+/// The bodies of a request, as far as they were read, and what was found out about its query.
 pub(super) struct Bodies<'r> {
     pub whole: Option<&'r [u8]>,
     pub form: Option<&'r [u8]>,
@@ -65,8 +65,17 @@ pub(super) struct Bodies<'r> {
     pub xml: Option<xml::Document<'r>>,
     /// The JSON document that sits elsewhere than in the body.
     pub elsewhere: Option<json::Document<'r>>,
+    /// What the query does not hold.
+    pub query: Outline,
     /// Where parameters are decoded.
     pub spare: Spare<'r>,
+}
+
+impl<'r> Bodies<'r> {
+    /// None yet. `query` is the outline of the request's own.
+    pub fn none(query: Outline, spare: Spare<'r>) -> Bodies<'r> {
+        Bodies { whole: None, form: None, json: None, xml: None, elsewhere: None, query, spare }
+    }
 }
 
 /// Where to look, for one endpoint.
@@ -129,6 +138,10 @@ impl<'v, 'r: 'v> Look<'v, 'r> {
                     return Err(Reason::Duplicate);
                 }
                 first.map(borrowed)
+            }
+            Where::Query(name) if !self.bodies.query.may_hold(name) => None,
+            Where::Query(name) if !self.bodies.query.is_encoded() => {
+                form::raw(self.request.query, name, fold)?.map(borrowed)
             }
             Where::Query(name) => form::raw(self.request.query, name, fold)?.map(|raw| self.decoded(raw)),
             Where::Form(name) => match self.bodies.form {

@@ -7,6 +7,7 @@ use super::Profile;
 use super::pattern::same;
 use super::place::{Place, Where};
 use crate::base::Reason;
+use crate::parse::form::Outline;
 use crate::parse::{Request, form, header};
 use std::borrow::Cow;
 
@@ -59,10 +60,14 @@ fn outside_body(text: &str) -> Result<Place, String> {
 /// The method that the request names, if it names one.
 ///
 /// Errors: [`Reason::Override`] for another word than PUT or DELETE, from another method than allowed, or in two places.
-pub(super) fn method(profile: &Profile, request: &Request<'_>) -> Result<Option<&'static [u8]>, Reason> {
+pub(super) fn method(
+    profile: &Profile,
+    request: &Request<'_>,
+    query: Outline,
+) -> Result<Option<&'static [u8]>, Reason> {
     let mut found = None;
     for entry in &profile.method {
-        let Some(bytes) = value(profile, request, &entry.place)? else { continue };
+        let Some(bytes) = value(profile, request, query, &entry.place)? else { continue };
         let allowed = entry.from.iter().any(|from| from.as_bytes() == request.method);
         let method: &'static [u8] = match &*bytes {
             word if word.eq_ignore_ascii_case(b"PUT") => b"PUT",
@@ -84,6 +89,7 @@ pub(super) fn method(profile: &Profile, request: &Request<'_>) -> Result<Option<
 pub(super) fn path(
     profile: &Profile,
     request: &Request<'_>,
+    outline: Outline,
     path: &[u8],
     head: &[u8],
     out: &mut Vec<u8>,
@@ -91,7 +97,7 @@ pub(super) fn path(
     let fold = profile.lenient().path_case;
     let mut done = false;
     for entry in profile.path.iter().filter(|entry| same(entry.at.as_bytes(), path, fold)) {
-        let Some(bytes) = value(profile, request, &entry.place)? else { continue };
+        let Some(bytes) = value(profile, request, outline, &entry.place)? else { continue };
         let (named, query) = match bytes.iter().position(|b| *b == b'?') {
             Some(at) => (bytes.get(..at).unwrap_or_default(), bytes.get(at + 1..).unwrap_or_default()),
             None => (&bytes[..], &b""[..]),
@@ -122,9 +128,15 @@ fn names_ours(profile: &Profile, query: &[u8]) -> bool {
     !query.is_empty() && profile.query_names.iter().any(|name| form::has(query, name, profile.lenient().query_case))
 }
 
-fn value<'r>(profile: &Profile, request: &'r Request<'r>, place: &Place) -> Result<Option<Cow<'r, [u8]>>, Reason> {
+fn value<'r>(
+    profile: &Profile,
+    request: &'r Request<'r>,
+    query: Outline,
+    place: &Place,
+) -> Result<Option<Cow<'r, [u8]>>, Reason> {
     match &place.at {
         Where::Header(name) => Ok(header::one(request.headers, name.as_bytes())?.map(Cow::Borrowed)),
+        Where::Query(name) if !query.may_hold(name) => Ok(None),
         Where::Query(name) => form::one(request.query, name, profile.lenient().query_case),
         _ => Ok(None),
     }

@@ -47,6 +47,8 @@ enum Segment {
 pub(super) struct Pattern {
     methods: Methods,
     segments: Box<[Segment]>,
+    /// The literal segments it begins with, each behind its slash: what a path must begin with to be walked at all.
+    head: Box<str>,
     /// The path ends in a slash (`/` itself does not count).
     slash: bool,
 }
@@ -90,7 +92,7 @@ impl Pattern {
             }
             segments.push(segment(text, part)?);
         }
-        let pattern = Pattern { methods, segments: segments.into(), slash };
+        let pattern = Pattern { methods, head: head(&segments), segments: segments.into(), slash };
         let names: Vec<_> = pattern.names().collect();
         if names.len() > MAX_CAUGHT || (1..names.len()).any(|i| names[..i].contains(&names[i])) {
             return Err(format!("`{text}`: at most {MAX_CAUGHT} caught segments, each of another name"));
@@ -109,7 +111,8 @@ impl Pattern {
     /// Whether `method` and `path` match. `exact`: a slash at the end must stand in both or in neither; otherwise one
     /// too many in the path is overlooked.
     pub fn matches(&self, method: &[u8], path: &[u8], fold: bool, exact: bool) -> Option<Caught> {
-        if !self.methods.has(method) {
+        let head = path.get(..self.head.len())?;
+        if !same(self.head.as_bytes(), head, fold) || !self.methods.has(method) {
             return None;
         }
         let mut caught = Caught::default();
@@ -182,6 +185,15 @@ impl Pattern {
 
 pub(super) fn same(a: &[u8], b: &[u8], fold: bool) -> bool {
     if fold { a.eq_ignore_ascii_case(b) } else { a == b }
+}
+
+fn head(segments: &[Segment]) -> Box<str> {
+    let mut head = String::new();
+    for segment in segments {
+        let Segment::Literal(text) = segment else { break };
+        head.extend(["/", text]);
+    }
+    head.into()
 }
 
 fn method(text: &str, method: &str) -> Result<Box<str>, String> {

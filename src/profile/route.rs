@@ -12,7 +12,8 @@ use super::visit::Visit;
 use super::{Profile, overrides};
 use crate::base::Reason;
 use crate::parse::authorization::{self, Scheme};
-use crate::parse::{Body, Request, form, header};
+use crate::parse::form::Outline;
+use crate::parse::{Body, Request, header};
 
 /// The longest body that is asked for, in bytes.
 pub const MAX_BODY: usize = 1 << 20;
@@ -57,12 +58,13 @@ impl Profile {
     pub fn route<'r>(&'r self, request: &'r Request<'r>, prefix: &str, room: &'r mut Room) -> Routed<'r> {
         room.clear();
         let Room { path: path_room, document, basic, basic_used, decoded, decoded_used } = room;
-        *decoded_used = form::is_encoded(request.query) || matches!(request.body, Body::Given(_));
+        let query = Outline::of(request.query);
+        *decoded_used = query.is_encoded() || matches!(request.body, Body::Given(_));
         let Some(start) = self.start(request.path, prefix) else { return Routed::Nothing };
         let full = self.stripped(request.path, start);
         let mut way = Way { profile: self, request, method: request.method, path: rest(full, start), full_path: full };
         let mut refused = None;
-        match overrides::path(self, request, way.path, full.get(..start).unwrap_or_default(), path_room) {
+        match overrides::path(self, request, query, way.path, full.get(..start).unwrap_or_default(), path_room) {
             Ok(false) => {}
             Ok(true) => {
                 let path_room: &'r [u8] = path_room;
@@ -71,7 +73,7 @@ impl Profile {
             }
             Err(reason) => refused = Some(reason),
         }
-        match overrides::method(self, request) {
+        match overrides::method(self, request, query) {
             Ok(None) => {}
             Ok(Some(method)) => way.method = method,
             Err(reason) => refused = refused.or(Some(reason)),
@@ -80,11 +82,11 @@ impl Profile {
             // The words of whatever is there without the override; the request itself goes no further.
             Some(reason) => match way.last(|_| true) {
                 Some((endpoint, pattern, caught)) => {
-                    Routed::Refused(way.visit(endpoint, pattern, caught, Bodies::default()), reason)
+                    Routed::Refused(way.visit(endpoint, pattern, caught, Bodies::none(query, Spare::default())), reason)
                 }
                 None => Routed::Nothing,
             },
-            None => way.decide(document, Spare::new(decoded)),
+            None => way.decide(document, Bodies::none(query, Spare::new(decoded))),
         };
         if let Routed::Visit(visit) | Routed::Refused(visit, _) = &mut routed
             && visit.endpoint.proofs.iter().any(|p| p.at.iter().any(|p| p.at == Where::Auth(AuthScheme::Basic)))
@@ -190,8 +192,7 @@ impl<'r> Way<'r> {
         }
     }
 
-    fn decide(&self, room: &'r mut Vec<u8>, spare: Spare<'r>) -> Routed<'r> {
-        let mut bodies = Bodies { spare, ..Bodies::default() };
+    fn decide(&self, room: &'r mut Vec<u8>, mut bodies: Bodies<'r>) -> Routed<'r> {
         let mut room = Some(room);
         // The document first: where it sits in the query, JSON places are known without a body.
         if !self.profile.document.is_empty()
@@ -268,6 +269,9 @@ impl<'r> Way<'r> {
     /// Whether a decided endpoint still needs the body for its proofs or its action.
     fn wants_body(&self, matched: &Matched<'r>, bodies: &Bodies<'r>, waits: &dyn Fn(&Place) -> bool) -> bool {
         let endpoint = matched.0;
+        if !endpoint.reads_body {
+            return false;
+        }
         let look = self.look(matched, bodies);
         // A list is open if a place that waits stands before every place that holds something.
         let list = |places: &[Place], blank_absent: bool| {

@@ -1,28 +1,27 @@
-//! Promises of the engine that are easily broken and hard to see, each asked for through the whole of it.
+//! Promises that are easily broken and hard to see, each asked of the whole engine.
 //!
-//! Sessions and their ends in `sessions`; who is let in, by what, in `entry`; users and their directories in `people`.
+//! One test a promise, named for it. What is known of the attacks of others stands in `attacks.rs`, the numbered
+//! invariants in `invariants.rs`.
 
-mod entry;
 #[path = "../house/mod.rs"]
 mod house;
-mod people;
+
+mod hosts;
+mod proofs;
 mod sessions;
 
-use house::{API_KEY, Ask, House, OTHER_VAULT, VAULT, ask};
-use janua::base::Reason;
-use janua::directory::{Gone, User, edit};
-use janua::engine::{Config, Decision, Engine, EventKind, HostDirectory, Outcome, Site};
-use janua::parse::Body;
+use house::{Ask, House, VAULT, ask};
+use janua::directory::edit;
+use janua::engine::Site;
 use janua::password::{Hasher, Policy};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 
-const JOE: (&str, &str) = ("joe.bloggs@test.com", "pa55w0rd");
-const ADMIN: (&str, &str) = ("admin@test.com", "password");
-const TOKENS: &str = "/REST/server/authenticationtokens";
+pub const JOE: (&str, &str) = ("joe.bloggs@test.com", "pa55w0rd");
+pub const ADMIN: (&str, &str) = ("admin@test.com", "password");
+pub const TOKENS: &str = "/REST/server/authenticationtokens";
 
 /// A profile with needs of several degrees, two kinds of pairs, and a token for administrators.
-const GRADED: &str = r#"
+pub const GRADED: &str = r#"
 name = "graded"
 [session]
 alphabet = "0-9A-F"
@@ -70,21 +69,21 @@ need  = "user"
 extra = { computer = "header:X-Computer" }
 "#;
 
-fn graded(house: &House, optional: bool) -> Arc<Site> {
+pub fn graded(house: &House, optional: bool) -> Arc<Site> {
     let path = house.folder.join("graded.toml");
     std::fs::write(&path, GRADED).unwrap();
     house.engine.site(path.to_str(), None, optional).unwrap()
 }
 
 /// `Authorization: Basic` of the pair.
-fn basic(request: Ask, (user, password): (&str, &str)) -> Ask {
+pub fn basic(request: Ask, (user, password): (&str, &str)) -> Ask {
     use base64::Engine as _;
     let pair = base64::engine::general_purpose::STANDARD.encode(format!("{user}:{password}"));
     request.header("Authorization", &format!("Basic {pair}"))
 }
 
 /// Changes the users file and lets the engine see it.
-fn edit_users(house: &House, old: &str, new: &str) {
+pub fn edit_users(house: &House, old: &str, new: &str) {
     let path = house.folder.join("users.toml");
     let text = std::fs::read_to_string(&path).unwrap();
     assert!(text.contains(old), "{old}");
@@ -92,26 +91,34 @@ fn edit_users(house: &House, old: &str, new: &str) {
     house.engine.maintain(std::time::Duration::from_millis(5)).unwrap();
 }
 
-fn mauro_id(house: &House, site: &Site, (user, password): (&str, &str)) -> String {
+pub fn mauro_id(house: &House, site: &Site, (user, password): (&str, &str)) -> String {
     house.login(site, user, password).cookie("JSESSIONID").unwrap()
 }
 
-fn folders(cookies: &str) -> Ask {
+pub fn folders(cookies: &str) -> Ask {
     ask("GET", "/api/folders").header("Cookie", cookies)
 }
 
-fn mfiles_token(house: &House, site: &Site, more: &str) -> String {
+pub fn mfiles_token(house: &House, site: &Site, more: &str) -> String {
     let body = format!(r#"{{"Username":"AlexK","Password":"My Password","VaultGuid":"{VAULT}"{more}}}"#);
     house.ask(site, &ask("POST", TOKENS).json(&body)).json()["Value"].as_str().unwrap().to_owned()
 }
 
-fn mfiles_session(house: &House, site: &Site, vault: &str) -> String {
+pub fn mfiles_session(house: &House, site: &Site, vault: &str) -> String {
     let body = format!(r#"{{"Username":"AlexK","Password":"My Password"{vault}}}"#);
     let reply = house.ask(site, &ask("PUT", "/REST/session").json(&body));
     reply.cookie("ASP.NET_SessionId").unwrap_or_else(|| panic!("{reply:?}"))
 }
 
-fn choose(id: &str) -> Ask {
+pub fn choose(id: &str) -> Ask {
     let body = format!(r#"{{"GUID":"{VAULT}"}}"#);
     ask("PUT", "/REST/session/vault").cookie("ASP.NET_SessionId", id).json(&body)
+}
+
+/// Gives Joe a password for one log-in.
+pub fn give_once(house: &House, password: &str) {
+    let policy = Policy { argon2_memory_kib: 64, argon2_passes: 1, argon2_lanes: 1, ..Policy::default() };
+    let hash = Hasher::new(policy).unwrap().hash(password.as_bytes()).unwrap();
+    edit::set_one_time(&house.folder.join("users.toml"), JOE.0, hash.into()).unwrap();
+    house.engine.maintain(std::time::Duration::from_millis(5)).unwrap();
 }

@@ -1,6 +1,11 @@
-//! Sessions: where they go, when they end, and who ends them.
+//! Sessions: their ends, their cookies, and what a log-out ends.
 
 use super::*;
+use crate::house::{API_KEY, OTHER_VAULT, Reply};
+use janua::base::Reason;
+use janua::engine::{Decision, Outcome};
+use janua::parse::Body;
+use std::sync::atomic::Ordering;
 
 #[test]
 fn a_log_out_ends_every_session_that_came_with_it() {
@@ -110,17 +115,6 @@ fn a_session_leaves_the_tenant_that_its_user_has_left() {
 }
 
 #[test]
-fn a_token_is_issued_only_to_whom_the_endpoint_needs() {
-    let house = House::new();
-    let site = graded(&house, false);
-    let issue = |(user, password): (&str, &str)| {
-        house.ask(&site, &ask("POST", "/token").json(&format!(r#"{{"user":"{user}","password":"{password}"}}"#)))
-    };
-    assert_eq!(issue(JOE).reason, Reason::Forbidden);
-    assert_eq!(issue(ADMIN).reason, Reason::LoggedIn);
-}
-
-#[test]
 fn a_session_is_no_log_in() {
     let house = House::with("[session]\nidle='50m'\nabsolute='1h'\n");
     let site = graded(&house, false);
@@ -130,4 +124,80 @@ fn a_session_is_no_log_in() {
     let again = house.ask(&site, &basic(ask("POST", "/login").cookie("sid", &id), JOE));
     assert_eq!((again.status, again.reason), (204, Reason::LoggedIn));
     assert_eq!(house.ask(&site, &ask("GET", "/x").cookie("sid", &id)).reason, Reason::SessionRevoked);
+}
+
+#[test]
+fn a_script_that_keeps_no_cookie_puts_nobody_out() {
+    let house = House::new();
+    let site = house.site("mauro");
+    let browser = mauro_id(&house, &site, JOE);
+    for _ in 0..120 {
+        assert!(house.ask(&site, &ask("GET", "/api/folders").header("apiKey", API_KEY)).allowed());
+    }
+    assert!(house.ask(&site, &folders(&format!("JSESSIONID={browser}"))).allowed());
+    assert!(house.engine.session_count() <= 50, "and the cap holds");
+}
+
+#[test]
+fn only_the_proof_that_keeps_keeps() {
+    let house = House::new();
+    let site = graded(&house, false);
+    let reply = house.ask(&site, &basic(ask("GET", "/x"), JOE));
+    assert!(reply.allowed() && reply.cookie("sid").is_none(), "{reply:?}");
+    let pair = ask("GET", "/x").header("X-Username", JOE.0).header("X-Password", JOE.1);
+    assert!(house.ask(&site, &pair).cookie("sid").is_some());
+}
+
+#[test]
+fn a_cookie_is_cleared_with_the_attributes_it_was_set_with() {
+    let house = House::new();
+    let site = house.site("mauro");
+    let set = house.login(&site, JOE.0, JOE.1);
+    let id = set.cookie("JSESSIONID").unwrap();
+    let cleared = house.ask(&site, &ask("GET", "/api/authentication/logout").cookie("JSESSIONID", &id));
+    let attributes = |reply: &Reply| -> Vec<Vec<String>> {
+        let cookies = reply.headers.iter().filter(|(name, _)| name == "Set-Cookie");
+        let part = |text: &str| text.trim().to_owned();
+        cookies.map(|(_, value)| value.split(';').skip(1).map(part).collect()).collect()
+    };
+    let end = ["Max-Age=0".to_owned(), "Expires=Thu, 01 Jan 1970 00:00:00 GMT".to_owned()];
+    let expected: Vec<_> = attributes(&set).into_iter().map(|all| [all, end.to_vec()].concat()).collect();
+    assert_eq!(attributes(&cleared), expected);
+    assert_eq!(expected.len(), 2);
+}
+
+#[test]
+fn an_extra_value_goes_inward_once() {
+    let house = House::new();
+    let site = graded(&house, false);
+    let kept = house.ask(
+        &site,
+        &ask("GET", "/x").header("X-Username", JOE.0).header("X-Password", JOE.1).header("X-Computer", "one"),
+    );
+    let id = kept.cookie("sid").unwrap();
+    let named = |reply: Reply| -> Vec<String> {
+        reply.inward.into_iter().filter(|(name, _)| name == "X-Extra-computer").map(|(_, value)| value).collect()
+    };
+    assert_eq!(named(kept), ["one"]);
+    assert_eq!(named(house.ask(&site, &ask("GET", "/x").cookie("sid", &id))), ["one"]);
+    let two = ask("GET", "/x").cookie("sid", &id).header("X-Computer", "two");
+    assert_eq!(named(house.ask(&site, &two)), ["two"], "the request's own wins");
+    let hop = ask("GET", "/x").cookie("sid", &id).header("Connection", "x-extra-computer");
+    assert_eq!(house.ask(&site, &hop).reason, Reason::ConnectionHeader);
+}
+
+#[test]
+fn an_announced_wait_has_noted_no_companion() {
+    let house = House::new();
+    let site = house.site("mauro");
+    let reply = house.login(&site, JOE.0, JOE.1);
+    let (id, companion) = (reply.cookie("JSESSIONID").unwrap(), reply.cookie("__Host-janua-mauro").unwrap());
+    let both = format!("JSESSIONID={id}; __Host-janua-mauro={companion}");
+    let mut out = Decision::new();
+    let logout = ask("GET", "/api/authentication/logout").header("Cookie", &both);
+    crate::house::decide(&site, &logout, Body::NotRead, true, &mut out);
+    assert_eq!(out.outcome(), Outcome::WouldBlock);
+    assert!(house.ask(&site, &folders(&format!("JSESSIONID={id}"))).allowed(), "as if it had not been asked");
+    assert!(house.ask(&site, &folders(&both)).allowed());
+    assert_eq!(house.ask(&site, &folders(&format!("JSESSIONID={id}"))).reason, Reason::CompanionMissing);
 }

@@ -12,6 +12,10 @@ use super::{decoding, escape, well_formed};
 /// another escape; bytes that are not UTF-8 (overlong forms); a raw `?` or `#`; a path that begins with two slashes.
 /// Where no proof is needed, such a path is refused.
 pub fn is_ambiguous(raw: &[u8]) -> bool {
+    let plain = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'/' | b'-' | b'_' | b'~');
+    if raw.iter().all(plain) {
+        return raw.starts_with(b"//");
+    }
     !well_formed(raw)
         || raw.iter().any(|byte| matches!(byte, b'?' | b'#'))
         || raw.starts_with(b"//")

@@ -1,19 +1,10 @@
-//! Users, their directories, and hosts that keep users themselves.
+//! A host that brings users of its own.
 
 use super::*;
-
-#[test]
-fn the_hash_of_a_disabled_user_is_not_renewed() {
-    let cost = "[password]\nmemory_kib = 128\npasses = 1\nlanes = 1\nplaces = 4\nwait = '10s'\n";
-    let house = House::with(cost);
-    let site = house.site("mauro");
-    let text = || std::fs::read_to_string(house.folder.join("users.toml")).unwrap();
-    let before = text();
-    assert_eq!(house.login(&site, "gone@test.com", "pa55w0rd").reason, Reason::Disabled);
-    assert_eq!(text(), before, "it would tell by its time that the password was right");
-    assert_eq!(house.login(&site, JOE.0, JOE.1).status, 200);
-    assert_ne!(text(), before, "others' are");
-}
+use janua::base::Reason;
+use janua::directory::{Gone, User};
+use janua::engine::{Config, Engine, HostDirectory, Outcome};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 
 /// A host that verifies passwords itself and knows users by names that are not their ids.
 #[derive(Default)]
@@ -91,30 +82,4 @@ fn a_list_of_sessions_shows_those_of_users_who_are_gone() {
     let list = house.ask(&site, &ask("GET", "/api/admin/activeSessions").cookie("JSESSIONID", &root));
     assert_eq!((list.outcome, list.status), (Outcome::Answer, 200), "{list:?}");
     assert_eq!(list.json()["items"].as_array().unwrap().len(), 2);
-}
-
-#[test]
-fn an_announced_wait_has_noted_no_companion() {
-    let house = House::new();
-    let site = house.site("mauro");
-    let reply = house.login(&site, JOE.0, JOE.1);
-    let (id, companion) = (reply.cookie("JSESSIONID").unwrap(), reply.cookie("__Host-janua-mauro").unwrap());
-    let both = format!("JSESSIONID={id}; __Host-janua-mauro={companion}");
-    let mut out = Decision::new();
-    let logout = ask("GET", "/api/authentication/logout").header("Cookie", &both);
-    house::decide(&site, &logout, Body::NotRead, true, &mut out);
-    assert_eq!(out.outcome(), Outcome::WouldBlock);
-    assert!(house.ask(&site, &folders(&format!("JSESSIONID={id}"))).allowed(), "as if it had not been asked");
-    assert!(house.ask(&site, &folders(&both)).allowed());
-    assert_eq!(house.ask(&site, &folders(&format!("JSESSIONID={id}"))).reason, Reason::CompanionMissing);
-}
-
-#[test]
-fn a_body_beyond_the_limit_is_not_looked_at_even_when_it_is_given() {
-    let house = House::with("");
-    let site = house.site("mauro");
-    let long = format!(r#"{{"username":"{}","password":"{}","x":"{}"}}"#, JOE.0, JOE.1, "y".repeat(70_000));
-    let mut out = Decision::new();
-    house::decide(&site, &ask("POST", "/api/authentication/login"), Body::Given(long.as_bytes()), true, &mut out);
-    assert_eq!((out.outcome(), out.reason()), (Outcome::Answer, Reason::TooLarge));
 }

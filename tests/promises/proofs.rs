@@ -1,15 +1,28 @@
-//! Who is let in, by which proof, and what he leaves behind.
+//! Proofs and needs: who is let in where, by what, and what a refusal leaves as it was.
 
 use super::*;
+use crate::house::API_KEY;
+use janua::base::Reason;
+use janua::engine::{Decision, EventKind, Outcome};
+use janua::parse::Body;
+use std::sync::atomic::{AtomicU32, Ordering};
+
+#[test]
+fn a_token_is_issued_only_to_whom_the_endpoint_needs() {
+    let house = House::new();
+    let site = graded(&house, false);
+    let issue = |(user, password): (&str, &str)| {
+        house.ask(&site, &ask("POST", "/token").json(&format!(r#"{{"user":"{user}","password":"{password}"}}"#)))
+    };
+    assert_eq!(issue(JOE).reason, Reason::Forbidden);
+    assert_eq!(issue(ADMIN).reason, Reason::LoggedIn);
+}
 
 #[test]
 fn a_one_time_password_is_used_up_by_a_log_in_and_by_no_refusal() {
     let house = House::new();
     let site = house.site("mauro");
-    let policy = Policy { argon2_memory_kib: 64, argon2_passes: 1, argon2_lanes: 1, ..Policy::default() };
-    let hash = Hasher::new(policy).unwrap().hash(b"once").unwrap();
-    edit::set_one_time(&house.folder.join("users.toml"), JOE.0, hash.into()).unwrap();
-    house.engine.maintain(std::time::Duration::from_millis(5)).unwrap();
+    give_once(&house, "once");
     let other = mauro_id(&house, &site, ADMIN);
     let body = format!(r#"{{"username":"{}","password":"once"}}"#, JOE.0);
     let login = ask("POST", "/api/authentication/login").json(&body);
@@ -25,10 +38,7 @@ fn a_one_time_password_opens_once_however_many_come_at_once() {
     let house = House::new();
     house.crowded.store(true, Ordering::Relaxed);
     let (mauro, site) = (house.site("mauro"), graded(&house, false));
-    let policy = Policy { argon2_memory_kib: 64, argon2_passes: 1, argon2_lanes: 1, ..Policy::default() };
-    let hash = Hasher::new(policy).unwrap().hash(b"once").unwrap();
-    edit::set_one_time(&house.folder.join("users.toml"), JOE.0, hash.into()).unwrap();
-    house.engine.maintain(std::time::Duration::from_millis(5)).unwrap();
+    give_once(&house, "once");
     let opened = AtomicU32::new(0);
     std::thread::scope(|scope| {
         for turn in 0..8 {
@@ -129,46 +139,6 @@ fn nothing_outlives_the_memory_of_its_revocation() {
 }
 
 #[test]
-fn a_script_that_keeps_no_cookie_puts_nobody_out() {
-    let house = House::new();
-    let site = house.site("mauro");
-    let browser = mauro_id(&house, &site, JOE);
-    for _ in 0..120 {
-        assert!(house.ask(&site, &ask("GET", "/api/folders").header("apiKey", API_KEY)).allowed());
-    }
-    assert!(house.ask(&site, &folders(&format!("JSESSIONID={browser}"))).allowed());
-    assert!(house.engine.session_count() <= 50, "and the cap holds");
-}
-
-#[test]
-fn only_the_proof_that_keeps_keeps() {
-    let house = House::new();
-    let site = graded(&house, false);
-    let reply = house.ask(&site, &basic(ask("GET", "/x"), JOE));
-    assert!(reply.allowed() && reply.cookie("sid").is_none(), "{reply:?}");
-    let pair = ask("GET", "/x").header("X-Username", JOE.0).header("X-Password", JOE.1);
-    assert!(house.ask(&site, &pair).cookie("sid").is_some());
-}
-
-#[test]
-fn a_cookie_is_cleared_with_the_attributes_it_was_set_with() {
-    let house = House::new();
-    let site = house.site("mauro");
-    let set = house.login(&site, JOE.0, JOE.1);
-    let id = set.cookie("JSESSIONID").unwrap();
-    let cleared = house.ask(&site, &ask("GET", "/api/authentication/logout").cookie("JSESSIONID", &id));
-    let attributes = |reply: &house::Reply| -> Vec<Vec<String>> {
-        let cookies = reply.headers.iter().filter(|(name, _)| name == "Set-Cookie");
-        let part = |text: &str| text.trim().to_owned();
-        cookies.map(|(_, value)| value.split(';').skip(1).map(part).collect()).collect()
-    };
-    let end = ["Max-Age=0".to_owned(), "Expires=Thu, 01 Jan 1970 00:00:00 GMT".to_owned()];
-    let expected: Vec<_> = attributes(&set).into_iter().map(|all| [all, end.to_vec()].concat()).collect();
-    assert_eq!(attributes(&cleared), expected);
-    assert_eq!(expected.len(), 2);
-}
-
-#[test]
 fn a_name_refused_without_a_look_is_told_as_a_digest_too() {
     let house = House::new();
     let site = graded(&house, false);
@@ -179,26 +149,6 @@ fn a_name_refused_without_a_look_is_told_as_a_digest_too() {
     assert_eq!(told.last().unwrap().reason, Reason::Throttled);
     let names: std::collections::BTreeSet<_> = told.iter().map(|t| t.principal.as_str()).collect();
     assert!(names.len() == 1 && names.iter().all(|name| name.starts_with('~')), "{names:?}");
-}
-
-#[test]
-fn an_extra_value_goes_inward_once() {
-    let house = House::new();
-    let site = graded(&house, false);
-    let kept = house.ask(
-        &site,
-        &ask("GET", "/x").header("X-Username", JOE.0).header("X-Password", JOE.1).header("X-Computer", "one"),
-    );
-    let id = kept.cookie("sid").unwrap();
-    let named = |reply: house::Reply| -> Vec<String> {
-        reply.inward.into_iter().filter(|(name, _)| name == "X-Extra-computer").map(|(_, value)| value).collect()
-    };
-    assert_eq!(named(kept), ["one"]);
-    assert_eq!(named(house.ask(&site, &ask("GET", "/x").cookie("sid", &id))), ["one"]);
-    let two = ask("GET", "/x").cookie("sid", &id).header("X-Computer", "two");
-    assert_eq!(named(house.ask(&site, &two)), ["two"], "the request's own wins");
-    let hop = ask("GET", "/x").cookie("sid", &id).header("Connection", "x-extra-computer");
-    assert_eq!(house.ask(&site, &hop).reason, Reason::ConnectionHeader);
 }
 
 #[test]
@@ -214,4 +164,33 @@ fn an_alarm_is_raised_when_it_begins_and_not_every_second() {
     house.clock.step_wall(7_200);
     house.engine.maintain(std::time::Duration::from_millis(1)).unwrap();
     assert_eq!(house.told().iter().filter(|t| t.kind == EventKind::Alarm).count(), 2, "another jump");
+}
+
+#[test]
+fn the_hash_of_a_disabled_user_is_not_renewed() {
+    let cost = "[password]\nmemory_kib = 128\npasses = 1\nlanes = 1\nplaces = 4\nwait = '10s'\n";
+    let house = House::with(cost);
+    let site = house.site("mauro");
+    let text = || std::fs::read_to_string(house.folder.join("users.toml")).unwrap();
+    let before = text();
+    assert_eq!(house.login(&site, "gone@test.com", "pa55w0rd").reason, Reason::Disabled);
+    assert_eq!(text(), before, "it would tell by its time that the password was right");
+    assert_eq!(house.login(&site, JOE.0, JOE.1).status, 200);
+    assert_ne!(text(), before, "others' are");
+}
+
+#[test]
+fn a_body_beyond_the_limit_is_not_looked_at_even_when_it_is_given() {
+    let house = House::with("");
+    let site = house.site("mauro");
+    let long = format!(r#"{{"username":"{}","password":"{}","x":"{}"}}"#, JOE.0, JOE.1, "y".repeat(70_000));
+    let mut out = Decision::new();
+    crate::house::decide(
+        &site,
+        &ask("POST", "/api/authentication/login"),
+        Body::Given(long.as_bytes()),
+        true,
+        &mut out,
+    );
+    assert_eq!((out.outcome(), out.reason()), (Outcome::Answer, Reason::TooLarge));
 }
