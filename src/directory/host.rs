@@ -77,6 +77,12 @@ impl Host {
         Ok(Host { host, tenants, clock, key, capacity, shelf: RwLock::default(), dummies })
     }
 
+    /// The user with his tenants as the configuration spells them; tenants that it does not know are none.
+    fn spelled(&self, mut user: User) -> User {
+        user.tenants = user.tenants.iter().filter_map(|id| self.tenants.canonical_id(id)).map(str::to_owned).collect();
+        user
+    }
+
     fn keep(&self, user: &Arc<User>, asked: &str) {
         let born = self.clock.now().boot();
         let mut shelf = self.shelf.write();
@@ -154,7 +160,7 @@ impl Directory for Host {
         let seen = self.shelf.read().by_id.get(id).map(|held| held.asked.clone());
         for name in seen.as_deref().into_iter().chain([id]) {
             if let Some(user) = self.host.lookup(name)?.filter(|user| user.id == id && !user.name.is_empty()) {
-                let user = Arc::new(user);
+                let user = Arc::new(self.spelled(user));
                 self.keep(&user, name);
                 return Ok(Some(user));
             }
@@ -170,7 +176,7 @@ impl Directory for Host {
             return Ok(None);
         };
         user.hash.iter().for_each(|hash| self.learn(hash));
-        let user = Arc::new(user);
+        let user = Arc::new(self.spelled(user));
         self.keep(&user, &asked);
         Ok(Some(user))
     }

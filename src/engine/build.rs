@@ -5,7 +5,7 @@ use crate::base::document;
 use crate::base::{Clock, Error, Now, Result};
 use crate::crypto::keyring::Keyring;
 use crate::crypto::mac::MacKey;
-use crate::directory::{Directory, Host, HostDirectory, Htpasswd, UsersFile};
+use crate::directory::{Directory, Host, HostDirectory, Htpasswd, Tenant, UsersFile};
 use crate::engine::client::Proxies;
 use crate::engine::config::{Config, EPHEMERAL, HeadersSection, SessionSection, Tree};
 use crate::engine::csrf::CrossSite;
@@ -140,6 +140,12 @@ fn keyring(tree: &Tree, folder: &Path, now: Now) -> Result<(Keyring, String)> {
     }
 }
 
+/// The tenants that a host's users may belong to.
+fn host_tenants(tree: &Tree) -> Vec<Tenant> {
+    let tenants = tree.directory.tenant.iter();
+    tenants.map(|tenant| Tenant { id: tenant.id.clone(), name: tenant.name.clone() }).collect()
+}
+
 /// The one directory that was configured.
 fn directory(
     host: Option<Box<dyn HostDirectory>>,
@@ -149,8 +155,13 @@ fn directory(
     dummy: MacKey,
     clock: &Clock,
 ) -> Result<Box<dyn Directory>> {
+    if host.is_none() && !tree.directory.tenant.is_empty() {
+        return Err(Error::invalid("directory.tenant is for a host's own users; a users file has its own [[tenant]]"));
+    }
     Ok(match (host, &tree.directory.users, &tree.directory.htpasswd) {
-        (Some(host), None, None) => Box::new(Host::new(host, Vec::new(), policy, dummy, clock.clone(), HOST_USERS)?),
+        (Some(host), None, None) => {
+            Box::new(Host::new(host, host_tenants(tree), policy, dummy, clock.clone(), HOST_USERS)?)
+        }
         (None, Some(path), None) => Box::new(UsersFile::open(&folder.join(path), policy.clone(), dummy)?),
         (None, None, Some(path)) => Box::new(Htpasswd::open(&folder.join(path), policy.clone(), dummy)?),
         (None, None, None) => {

@@ -259,6 +259,15 @@ pub(crate) struct DirectorySection {
     pub users: Option<String>,
     pub htpasswd: Option<String>,
     pub weak: Vec<String>,
+    /// Tenants of a host's own directory; a users file has its own.
+    pub tenant: Vec<TenantSection>,
+}
+
+#[derive(Deserialize, Clone)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct TenantSection {
+    pub id: String,
+    pub name: String,
 }
 
 #[derive(Deserialize)]

@@ -1,6 +1,7 @@
 //! A host that brings users of its own.
 
 use super::*;
+use crate::house::OTHER_VAULT;
 use janua::base::Reason;
 use janua::directory::{Gone, User};
 use janua::engine::{Config, Engine, HostDirectory, Outcome};
@@ -82,4 +83,48 @@ fn a_list_of_sessions_shows_those_of_users_who_are_gone() {
     let list = house.ask(&site, &ask("GET", "/api/admin/activeSessions").cookie("JSESSIONID", &root));
     assert_eq!((list.outcome, list.status), (Outcome::Answer, 200), "{list:?}");
     assert_eq!(list.json()["items"].as_array().unwrap().len(), 2);
+}
+
+/// A host that names its user's vault in a spelling of its own.
+struct Vaults;
+
+impl HostDirectory for Vaults {
+    fn lookup(&self, name: &str) -> Result<Option<User>, Gone> {
+        let tenants = vec![VAULT.trim_matches(['{', '}']).to_lowercase(), "unheard-of".to_owned()];
+        let user = User { id: "7".into(), name: "AlexK".into(), tenants, ..User::default() };
+        Ok((name == "AlexK" || name == "7").then_some(user))
+    }
+
+    fn check(&self, user: &str, password: &[u8]) -> Option<Result<bool, Gone>> {
+        Some(Ok(user == "AlexK" && password == b"My Password"))
+    }
+}
+
+#[test]
+fn users_of_a_host_belong_to_the_tenants_of_the_configuration() {
+    let house = House::new();
+    let tenants = format!(
+        "[directory]\ntenant = [{{ id = '{VAULT}', name = 'Sample Vault' }}, {{ id = '{OTHER_VAULT}', name = 'Other' }}]\n"
+    );
+    let text = format!("[engine]\nsite='data.example.org'\n[keyring]\npath='ephemeral'\n{tenants}");
+    let mut config = Config::new();
+    config.read_text("janua.toml", &text, &house.folder).unwrap();
+    config.set_directory(Box::new(Vaults));
+    config.set_clock(house.clock.clone());
+    let engine = Engine::build(config).unwrap();
+    engine.attach().unwrap();
+    let site = engine.site(Some("mfiles"), None, false).unwrap();
+    let token = |vault: &str| {
+        let body = format!(r#"{{"Username":"AlexK","Password":"My Password","VaultGuid":"{vault}"}}"#);
+        house.ask(&site, &ask("POST", TOKENS).json(&body)).json()["Value"].as_str().unwrap().to_owned()
+    };
+    let views = |token: &str| house.ask(&site, &ask("GET", "/REST/views").header("X-Authentication", token));
+    let reply = views(&token(VAULT));
+    assert!(reply.allowed(), "{reply:?}");
+    assert_eq!(reply.tenant, VAULT);
+    assert!(!views(&token(OTHER_VAULT)).allowed(), "a vault of others");
+    let beside = "[engine]\nsite='x'\n[keyring]\npath='ephemeral'\n[directory]\nusers='users.toml'\ntenant=[{id='a',name='b'}]\n";
+    let mut config = Config::new();
+    config.read_text("janua.toml", beside, &house.folder).unwrap();
+    assert!(Engine::build(config).err().unwrap().message.contains("directory.tenant"), "not beside a users file");
 }
