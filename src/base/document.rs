@@ -42,17 +42,17 @@ fn mend(message: &str) -> String {
     }
 }
 
-/// The known word that is fewest edits away, if it is near enough to be meant.
+/// The known word that is fewest edits away, case ignored, if it is near enough to be meant.
 pub fn nearest<'a>(word: &str, known: impl Iterator<Item = &'a str>) -> Option<&'a str> {
     let limit = word.chars().count() / 3 + 1;
     known.map(|k| (edits(word, k), k)).filter(|(n, _)| *n <= limit).min().map(|(_, k)| k)
 }
 
-/// Levenshtein's distance.
+/// Levenshtein's distance, case ignored.
 fn edits(a: &str, b: &str) -> usize {
-    let b: Vec<char> = b.chars().collect();
+    let b: Vec<char> = b.chars().map(|c| c.to_ascii_lowercase()).collect();
     let mut row: Vec<usize> = (0..=b.len()).collect();
-    for (i, x) in a.chars().enumerate() {
+    for (i, x) in a.chars().map(|c| c.to_ascii_lowercase()).enumerate() {
         let mut corner = std::mem::replace(&mut row[0], i + 1);
         for (j, y) in b.iter().enumerate() {
             let replaced = corner + usize::from(x != *y);
@@ -80,6 +80,13 @@ mod tests {
         assert_eq!(error.message, "janua.toml:3: unknown key `absolut`: did you mean `absolute`?");
         let error = read::<Sample>("janua.toml", "zzzzzzz = 3").unwrap_err();
         assert_eq!(error.message, "janua.toml:1: unknown key `zzzzzzz`: known here are absolute");
+    }
+
+    #[test]
+    fn the_nearest_word_is_the_one_with_the_fewest_edits() {
+        assert_eq!((edits("kitten", "sitting"), edits("", "abc"), edits("SITE", "site")), (3, 3, 0));
+        assert_eq!(nearest("alfabet", ["alphabet", "length"].into_iter()), Some("alphabet"));
+        assert_eq!(nearest("zzzzzzzz", ["alphabet", "length"].into_iter()), None);
     }
 
     #[test]

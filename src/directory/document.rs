@@ -22,7 +22,7 @@
 //! ```
 
 use super::{ApiKey, Attr, Tenant, User, is_name};
-use crate::base::{Error, Result, encoding};
+use crate::base::{Error, Result, document, encoding};
 use crate::password::StoredHash;
 use serde::Serialize;
 use std::collections::BTreeMap;
@@ -50,7 +50,7 @@ pub(super) struct Document {
 /// names.
 pub(super) fn parse(text: &str) -> Result<Document> {
     let root = DeTable::parse(text).map_err(|error| {
-        let line = error.span().map_or(1, |span| line_of(text, span.start));
+        let line = error.span().map_or(1, |span| document::line_of(text, span.start));
         Error::invalid(error.message()).at(format_args!("line {line}"))
     })?;
     let root = Fields { text, table: root.get_ref(), start: 0, what: "the file" };
@@ -65,7 +65,7 @@ pub(super) fn parse(text: &str) -> Result<Document> {
         document.tenants.push(tenant(&fields)?);
     }
     for fields in root.tables("user", "a user")? {
-        document.lines.push(line_of(text, fields.start));
+        document.lines.push(document::line_of(text, fields.start));
         document.users.push(user(&fields)?);
     }
     Ok(document)
@@ -148,7 +148,7 @@ impl<'t, 'i> Fields<'t, 'i> {
     /// An error at the line of `key`, or of the table when it is not there.
     fn wrong(&self, key: &str, message: impl Into<String>) -> Error {
         let start = self.get(key).map_or(self.start, |value| value.span().start);
-        Error::invalid(message).at(format_args!("line {}", line_of(self.text, start)))
+        Error::invalid(message).at(format_args!("line {}", document::line_of(self.text, start)))
     }
 
     fn only(&self, known: &[&str]) -> Result<()> {
@@ -156,10 +156,10 @@ impl<'t, 'i> Fields<'t, 'i> {
         let Some(key) = unknown else { return Ok(()) };
         let name = key.get_ref();
         let mut message = format!("{} has no `{name}`", self.what);
-        if let Some(near) = nearest(name, known) {
+        if let Some(near) = document::nearest(name, known.iter().copied()) {
             message.push_str(&format!("; did you mean `{near}`?"));
         }
-        Err(Error::invalid(message).at(format_args!("line {}", line_of(self.text, key.span().start))))
+        Err(Error::invalid(message).at(format_args!("line {}", document::line_of(self.text, key.span().start))))
     }
 
     fn text(&self, key: &str) -> Result<Option<String>> {
@@ -212,7 +212,7 @@ impl<'t, 'i> Fields<'t, 'i> {
         };
         let mut out = BTreeMap::new();
         for (name, value) in table {
-            let line = line_of(self.text, value.span().start);
+            let line = document::line_of(self.text, value.span().start);
             let wrong = || Error::invalid(format!("line {line}: `{}` is no text, number or flag", name.get_ref()));
             out.insert(name.get_ref().clone().into_owned(), attr(value.get_ref()).ok_or_else(wrong)?);
         }
@@ -234,35 +234,6 @@ impl<'t, 'i> Fields<'t, 'i> {
 fn integer(value: &DeValue<'_>) -> Option<i64> {
     let number = value.as_integer()?;
     i64::from_str_radix(number.as_str(), number.radix()).ok()
-}
-
-fn line_of(text: &str, offset: usize) -> usize {
-    text.bytes().take(offset).filter(|byte| *byte == b'\n').count() + 1
-}
-
-/// The known key that needs the fewest changes to become `name`, if they are few.
-fn nearest<'k>(name: &str, known: &[&'k str]) -> Option<&'k str> {
-    let best = known.iter().map(|key| (distance(name, key), *key)).min()?;
-    (best.0 <= 3 && best.0 < best.1.len()).then_some(best.1)
-}
-
-/// Levenshtein's distance.
-fn distance(a: &str, b: &str) -> usize {
-    let mut row: Vec<usize> = (0..=b.chars().count()).collect();
-    for (i, x) in a.chars().enumerate() {
-        let mut diagonal = i;
-        if let Some(first) = row.first_mut() {
-            *first = i + 1;
-        }
-        let mut left = i + 1;
-        for (cell, y) in row.iter_mut().skip(1).zip(b.chars()) {
-            let changed = diagonal + usize::from(x != y);
-            diagonal = *cell;
-            *cell = changed.min(left + 1).min(diagonal + 1);
-            left = *cell;
-        }
-    }
-    row.last().copied().unwrap_or(usize::MAX)
 }
 
 #[derive(Serialize)]

@@ -85,11 +85,6 @@ impl<'r> Visit<'r> {
         self.full_path
     }
 
-    /// Whether method or path came from an override.
-    pub fn is_overridden(&self) -> bool {
-        self.method != self.request.method || !self.request.path.starts_with(self.full_path)
-    }
-
     pub(super) fn look(&self) -> Look<'_, 'r> {
         Look {
             request: self.request,

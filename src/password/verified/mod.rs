@@ -132,11 +132,6 @@ impl Cache {
         }
     }
 
-    /// Drops what is known of a user. Not needed for safety (see the top), good for memory. Walks all entries.
-    pub fn forget_principal(&self, principal: &str) {
-        self.retain(|entry| &*entry.hit.principal != principal);
-    }
-
     /// Called when the process attaches and by maintenance: when the key was wiped, drops all entries and draws a new
     /// key. Errors: [`crate::base::Status::Random`]; the cache then stays empty.
     pub fn reset_if_forked(&self) -> Result<()> {
@@ -247,18 +242,6 @@ mod tests {
         let tag = off.tag(&pair("Aladdin", b"OpenSesame")).unwrap();
         off.remember(&tag, "id", 1, 1, clock.now());
         assert!(off.check(&tag, clock.now()).is_none());
-    }
-
-    #[test]
-    fn a_user_can_be_forgotten() {
-        let (cache, clock) = (cache(64), Clock::fake(1_000_000));
-        let mine = cache.tag(&pair("Aladdin", b"OpenSesame")).unwrap();
-        let other = cache.tag(&pair("AlexK", b"My Password")).unwrap();
-        cache.remember(&mine, "id-1", 1, 1, clock.now());
-        cache.remember(&other, "id-2", 1, 1, clock.now());
-        cache.forget_principal("id-1");
-        assert!(cache.check(&mine, clock.now()).is_none());
-        assert!(cache.check(&other, clock.now()).is_some());
     }
 
     struct Wipeable(MacKey, Arc<AtomicBool>);
