@@ -55,7 +55,8 @@ impl Asked<'_> {
                 spent.cookies.iter().any(|c| c.as_bytes() == name) || name.starts_with(COMPANION_PREFIX.as_bytes())
             };
             let mut rest = out.write(&[]);
-            for (_, text) in cookie::pieces(self.request.headers).filter(|(name, _)| !ours(name)) {
+            let kept = |(name, text): &(&[u8], &[u8])| !ours(name) && passable(text);
+            for (_, text) in cookie::pieces(self.request.headers).filter(kept) {
                 let between: &[u8] = if rest.is_empty() { b"" } else { b"; " };
                 rest = out.extend(rest, &[between, text]);
             }
@@ -65,10 +66,16 @@ impl Asked<'_> {
         }
         let ours = |piece: &[u8]| spent.query.iter().any(|name| form::has(piece, name, true));
         let mut query = out.write(&[]);
-        for piece in self.request.query.split(|b| *b == b'&').filter(|piece| !ours(piece)) {
+        for piece in self.request.query.split(|b| *b == b'&').filter(|piece| !ours(piece) && passable(piece)) {
             let between: &[u8] = if query.is_empty() { b"" } else { b"&" };
             query = out.extend(query, &[between, piece]);
         }
         out.query = query;
     }
+}
+
+/// Whether what is written anew for those behind us may hold this: no control character (RFC 9110 section 5.5), since a
+/// NUL or the end of a line would end the header, or begin another, for whoever reads it next.
+fn passable(text: &[u8]) -> bool {
+    !text.iter().any(|&byte| (byte < b' ' && byte != b'\t') || byte == 0x7f)
 }

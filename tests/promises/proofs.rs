@@ -194,3 +194,14 @@ fn a_body_beyond_the_limit_is_not_looked_at_even_when_it_is_given() {
     );
     assert_eq!((out.outcome(), out.reason()), (Outcome::Answer, Reason::TooLarge));
 }
+
+#[test]
+fn what_is_written_anew_for_those_inside_holds_no_control_character() {
+    let house = House::new();
+    let site = house.site("mauro");
+    let id = mauro_id(&house, &site, JOE);
+    for bad in ["\0 b=2", "b=\x1f", "b=2\r\nX-User: admin@test.com", "b=\x7f"] {
+        let reply = house.ask(&site, &folders(&format!("a=1; JSESSIONID={id}; {bad}; c=3")));
+        assert_eq!((reply.allowed(), reply.inward("Cookie")), (true, Some("a=1; c=3")), "{bad:?}");
+    }
+}
