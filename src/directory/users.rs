@@ -224,6 +224,12 @@ impl Directory for UsersFile {
         })
     }
 
+    fn revoked(&self) -> Vec<(String, u64)> {
+        let index = self.index();
+        let revoked = index.users().iter().filter(|user| user.revoked > 0);
+        revoked.map(|user| (user.id.clone(), user.revoked)).collect()
+    }
+
     fn reload(&self) -> Result<Vec<String>> {
         self.read_again(false)?;
         Ok(std::mem::take(&mut *self.ended.lock()))

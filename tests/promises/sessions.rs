@@ -201,3 +201,41 @@ fn an_announced_wait_has_noted_no_companion() {
     assert!(house.ask(&site, &folders(&both)).allowed());
     assert_eq!(house.ask(&site, &folders(&format!("JSESSIONID={id}"))).reason, Reason::CompanionMissing);
 }
+
+#[test]
+fn what_the_users_file_ended_stays_ended_in_a_process_that_starts_later() {
+    let house = House::new();
+    let users = house.folder.join("users.toml");
+    let keys = house.folder.join("keys.toml");
+    janua::crypto::keyring::Keyring::create(&keys, 0, None).unwrap();
+    let start = || {
+        let mut config = janua::engine::Config::new();
+        let text =
+            "[engine]\nsite = 'data.example.org'\n[keyring]\npath = 'keys.toml'\n[directory]\nusers = 'users.toml'\n";
+        config.read_text("janua.toml", text, &house.folder).unwrap();
+        let engine = janua::engine::Engine::build(config).unwrap();
+        engine.attach().unwrap();
+        let site = engine.site(Some("mfiles"), None, false).unwrap();
+        (engine, site)
+    };
+    let held = &mut janua::engine::Held::default();
+    let good = |site: &Site, token: &str, held: &mut _| site.token_check("access", token.as_bytes(), held).is_ok();
+    let joe = "0b97751d-b6bf-476c-a9e6-95d3352e8008";
+    let (first, site) = start();
+    let old = site.token_issue("access", joe, "", "", 0).unwrap();
+    edit::log_out(&users, JOE.0).unwrap();
+    let early = site.token_issue("access", joe, "", "", 0).unwrap();
+    assert!(good(&site, &old, held), "maintenance has not seen it");
+    first.maintain(std::time::Duration::from_millis(1)).unwrap();
+    assert!(!good(&site, &old, held) && !good(&site, &early, held));
+    let new = site.token_issue("access", joe, "", "", 0).unwrap();
+
+    let (_second, site) = start();
+    assert!(!good(&site, &old, held) && !good(&site, &early, held), "a restart brings nothing back");
+    assert!(good(&site, &new, held), "and ends nothing");
+    let newest = site.token_issue("access", joe, "", "", 0).unwrap();
+    assert!(good(&site, &newest, held));
+    edit::set_password(&users, JOE.0, janua::password::StoredHash::from("x".to_owned())).unwrap();
+    let (_third, site) = start();
+    assert!([&old, &new, &newest].iter().all(|token| !good(&site, token, held)), "changed while nothing ran");
+}

@@ -40,6 +40,8 @@ fn mistakes_in_the_file_are_named_with_their_line_and_the_mend() {
         (user("roles = [1]\n"), "line 6: `roles` is not a list of texts"),
         (user("disabled = 1\n"), "line 6: `disabled` is neither true nor false"),
         (user("generation = -1\n"), "line 6: the generation is negative"),
+        (user("revoked = 1\n"), "line 6: `revoked` is not a time like"),
+        (user("revoked = 1969-12-31T00:00:00Z\n"), "line 6: `revoked` lies before 1970"),
         (user("hash = \"OpenSesame\"\n"), "line 3: user `AlexK`: the password hash cannot be used"),
         (user("hash = \"QOsJ.AycZAcq2\"\n"), "weak format des; set a new password, or allow des by name"),
         (user("one_time = \"$2y$31$CCCCCCCCCCCCCCCCCCCCC.E5YPO9kmyuRGyh0XouQYb4YMJKvyOeW\"\n"), "bcrypt cost"),

@@ -50,6 +50,23 @@ impl Memory {
         seq
     }
 
+    /// Takes over floors of principals that were set before this store was made. Called before anything asks it; what
+    /// nothing alive can be below of is left out.
+    pub(super) fn recall(&self, floors: &[(String, u64)], now: Now) {
+        let mut log = self.log.lock();
+        for (name, seq) in floors {
+            if log.outlives(*seq, now) {
+                continue;
+            }
+            let hash = self.people.hash(name);
+            if self.people.shard(hash).write().raise(hash, name, *seq) {
+                log.push(Floor::Principal(Arc::from(name.as_str())), *seq, now);
+            }
+            self.newest_floor.fetch_max(*seq, Ordering::SeqCst);
+            self.seq.fetch_max(*seq, Ordering::SeqCst);
+        }
+    }
+
     /// Floor and sessions under one hold of the principal's lock: an insertion comes before and is buried, or comes
     /// after and is refused. Whether the floor is new.
     fn revoke_principal(&self, name: &str, seq: u64, now: Now) -> bool {

@@ -64,14 +64,14 @@ pub struct Memory {
 struct Site(AtomicU64);
 
 impl Memory {
-    /// An empty store. Errors: [`Status::Random`](crate::base::Status).
+    /// A store without sessions, with the floors of `settings`. Errors: [`Status::Random`](crate::base::Status).
     pub fn new(settings: Settings, now: Now) -> Result<Memory, Error> {
         let seq = micros(now);
         let floor = match settings.older {
             Older::Refused => seq,
             Older::Accepted => 0,
         };
-        Ok(Memory {
+        let memory = Memory {
             maker: ForkGuard::new(),
             used: AtomicBool::new(false),
             strangers: settings.older == Older::Accepted,
@@ -85,7 +85,9 @@ impl Memory {
             wheel: Mutex::new(Wheel::new(now)),
             serial: AtomicU32::new(0),
             count: AtomicUsize::new(0),
-        })
+        };
+        memory.recall(&settings.floors, now);
+        Ok(memory)
     }
 
     /// How much it holds. Takes every lock, one after the other.
