@@ -74,12 +74,16 @@ impl Asked<'_> {
         match self.act(visit, &mut subject, out) {
             Ok(()) => {}
             Err(Stop::Refuse(reason)) => self.refuse(visit, reason, &subject, out),
-            Err(Stop::Wait(class)) => {
-                out.clear();
-                out.outcome = Outcome::WouldBlock;
-                out.wait = class;
-            }
+            Err(Stop::Wait(class)) => out.would_block(class),
         }
+    }
+
+    /// Asked before the store is read: whether this call may not wait and reading could.
+    pub fn may_read(&self) -> Result<(), Stop> {
+        if self.fast && self.engine.store.reads_may_wait(self.now) {
+            return Err(Stop::Wait(WaitClass::Store));
+        }
+        Ok(())
     }
 
     fn act(&self, visit: &Visit<'_>, subject: &mut Subject, out: &mut Decision) -> Result<(), Stop> {
@@ -89,7 +93,7 @@ impl Asked<'_> {
             Action::Pass | Action::Answer => {
                 self.prove(visit, subject)?;
                 self.judge(visit, subject)?;
-                self.touch(visit, subject);
+                self.touch(visit, subject, out)?;
                 let stays = endpoint.action() == Action::Pass && endpoint.answer(Word::Ok).is_none();
                 if stays { self.allow(visit, subject, out) } else { self.answer(visit, subject, out) }
             }
@@ -163,14 +167,13 @@ impl Asked<'_> {
 
     /// Writes the use of a session down, and that its companion came along: when nothing can refuse or put off the
     /// request any more. What the store does not take is no reason to refuse it.
-    fn touch(&self, visit: &Visit<'_>, subject: &Subject) {
-        if let Some(session) = &subject.session {
-            if session.accompanied && !session.record.companion_required() {
-                let _ = self.engine.store.note_companion(&session.record);
-            }
-            let path = self.site.profile.wants_last_path().then(|| visit.full_path());
-            let _ = self.engine.store.touch(&session.record, path, self.now);
-        }
+    fn touch(&self, visit: &Visit<'_>, subject: &Subject, out: &mut Decision) -> Result<(), Stop> {
+        let Some(session) = &subject.session else { return Ok(()) };
+        let path = self.site.profile.wants_last_path().then(|| visit.full_path());
+        let record = &*session.record;
+        let maintain = self.engine.touch(record, session.accompanied, path, self.now, self.fast)?;
+        out.maintain |= maintain;
+        Ok(())
     }
 
     fn need_body(&self, limit: usize, out: &mut Decision) {

@@ -120,6 +120,12 @@ impl Decision {
         }
     }
 
+    /// Nothing but that slow work of this kind lies ahead.
+    pub(crate) fn would_block(&mut self, class: WaitClass) {
+        self.clear();
+        (self.outcome, self.wait) = (Outcome::WouldBlock, class);
+    }
+
     pub fn outcome(&self) -> Outcome {
         self.outcome
     }

@@ -3,20 +3,23 @@
 //! Built once and never changed; a new configuration is a new engine that the host swaps in. Building reads files and
 //! checks everything, opens no store and starts nothing; each process attaches before it decides.
 
-use crate::base::{Clock, Error, Reason, Result, Status};
+use crate::base::{Clock, Error, Now, Reason, Result, Status};
 use crate::crypto::mac::MacKey;
 use crate::directory::Directory;
 use crate::engine::audit::{Audit, Event, EventKind};
 use crate::engine::client::Proxies;
 use crate::engine::config::HeadersSection;
 use crate::engine::csrf::CrossSite;
+use crate::engine::decide::Stop;
+use crate::engine::decision::WaitClass;
 use crate::engine::metrics::Metrics;
 use crate::engine::process::ProcessPage;
 use crate::engine::{Config, Site, build};
 use crate::password::Hasher;
 use crate::password::permits::Permits;
 use crate::password::verified::Cache;
-use crate::store::{Revocation, Store};
+use crate::session::Record;
+use crate::store::{Later, Revocation, Store};
 use crate::throttle::Throttle;
 use crate::token::Sealer;
 use parking_lot::Mutex;
@@ -124,10 +127,36 @@ impl Engine {
         self.clock_alarm.follow(self.clock.follow().is_some(), || self.alarm(Reason::Undecided, "clock"));
         let now = self.clock.now();
         self.guessing_alarm.follow(self.throttle.alarm(now), || self.alarm(Reason::Throttled, "guessing"));
+        let tended = self.store.tend(now);
         // About a microsecond an entry.
         let entries = usize::try_from(budget.as_micros()).unwrap_or(usize::MAX).clamp(64, 1 << 20);
         self.store.sweep(now, entries);
-        self.end_changed()
+        self.end_changed()?;
+        tended
+    }
+
+    /// Writes the use of a session down, or notes it where this call may not wait; `true` asks for maintenance. What
+    /// the store does not take is no reason to refuse the request.
+    pub(crate) fn touch(
+        &self,
+        record: &Record,
+        accompanied: bool,
+        path: Option<&[u8]>,
+        now: Now,
+        fast: bool,
+    ) -> std::result::Result<bool, Stop> {
+        if fast && self.store.touches_may_wait() {
+            return match self.store.touch_later(record, accompanied, path, now) {
+                Later::Nothing => Ok(false),
+                Later::Noted => Ok(true),
+                Later::MustWait => Err(Stop::Wait(WaitClass::Store)),
+            };
+        }
+        if accompanied && !record.companion_required() {
+            let _ = self.store.note_companion(record);
+        }
+        let _ = self.store.touch(record, path, now);
+        Ok(false)
     }
 
     /// Sessions and tokens of those whom the directory now knows as gone, disabled or with another password end. What

@@ -169,6 +169,7 @@ impl Asked<'_> {
             Resident::User(user) => user,
             Resident::None | Resident::Ask => return Ok(None),
         };
+        self.may_read()?;
         if hit.seq < engine.store.floor(&user.id).map_err(|_| Reason::StoreUnavailable)? {
             return Ok(None);
         }

@@ -23,6 +23,8 @@ mod prove;
 mod respond;
 pub mod site;
 mod subject;
+#[cfg(test)]
+mod waits;
 
 pub use audit::{Audit, Event, EventKind};
 pub use config::Config;
@@ -30,6 +32,8 @@ pub use decision::{Decision, Outcome, WaitClass};
 pub use engine::Engine;
 pub use primitives::Held;
 pub use site::Site;
+
+pub(crate) use decide::Stop;
 
 /// A directory of the host's own. May be called on any thread that decides without FAST.
 pub use crate::directory::HostDirectory;

@@ -1,8 +1,10 @@
 //! Sessions and tokens one by one, for a host with a protocol of its own. The same keys, store and rules as decisions.
 
-use crate::base::{Error, Reason, Result, Status};
+use crate::base::{Error, Now, Reason, Result, Status};
 use crate::directory::{Resident, Tenant, User};
 use crate::engine::build::{TOKEN_PURPOSE, token_binding};
+use crate::engine::decide::Stop;
+use crate::engine::decision::WaitClass;
 use crate::engine::prove::chosen_digest;
 use crate::engine::respond::left;
 use crate::engine::{Site, policy};
@@ -56,27 +58,44 @@ impl Site {
     /// Checks an id and tells what it proves; `touch` counts it as use. Allocates nothing once `out` is warm, and never
     /// waits with the memory store. Errors: the reason; `out` is then unchanged.
     pub fn session_check(&self, id: &[u8], touch: bool, out: &mut Held) -> std::result::Result<(), Reason> {
+        self.session_look(id, touch, false, out).map_err(|stop| match stop {
+            Stop::Refuse(reason) => reason,
+            Stop::Wait(_) => Reason::StoreUnavailable,
+        })
+    }
+
+    /// The same; with `fast` it says [`Stop::Wait`] where the store could make it wait.
+    pub(crate) fn session_look(
+        &self,
+        id: &[u8],
+        touch: bool,
+        fast: bool,
+        out: &mut Held,
+    ) -> std::result::Result<(), Stop> {
         let engine = &self.engine;
         if !engine.is_attached() {
-            return Err(Reason::NotAttached);
+            return Err(Reason::NotAttached.into());
         }
         let form = self.profile.session().ok_or(Reason::SessionUnknown)?;
         if !session_id::well_formed(id, &self.alphabet, form.length) {
-            return Err(Reason::SessionMalformed);
+            return Err(Reason::SessionMalformed.into());
         }
         let now = engine.clock.now();
+        if fast {
+            self.may_read(now)?;
+        }
         let key = self.session_key(REALM, id);
         let record = match engine.store.check(&key, now) {
             Answer::Hit(record) => record,
-            Answer::Miss(reason) => return Err(reason),
-            Answer::Unavailable => return Err(Reason::StoreUnavailable),
+            Answer::Miss(reason) => return Err(reason.into()),
+            Answer::Unavailable => return Err(Reason::StoreUnavailable.into()),
         };
         let user = self.still(&record.principal, Reason::SessionRevoked)?;
         if record.tenant.as_ref().is_some_and(|tenant| !user.belongs_to(&tenant.id)) {
-            return Err(Reason::WrongTenant);
+            return Err(Reason::WrongTenant.into());
         }
         if touch {
-            let _ = engine.store.touch(&record, None, now);
+            engine.touch(&record, false, None, now, fast)?;
         }
         let (idle_left, _) = left(record.life(now));
         let ends = record.ends();
@@ -132,6 +151,14 @@ impl Site {
             extra: b"",
         };
         engine.sealer.mint(&self.binding(purpose), &claims)
+    }
+
+    /// Asked by calls that may not wait before the store is read.
+    pub(crate) fn may_read(&self, now: Now) -> std::result::Result<(), Stop> {
+        match self.engine.store.reads_may_wait(now) {
+            true => Err(Stop::Wait(WaitClass::Store)),
+            false => Ok(()),
+        }
     }
 
     /// Checks a token made for `purpose` here and tells what it proves. Errors: the reason; `out` is then unchanged.

@@ -144,6 +144,7 @@ impl Asked<'_> {
             return Err(Reason::SessionMalformed.into());
         }
         let key = self.site.session_key(realm, id);
+        self.may_read()?;
         match self.engine.store.check(&key, self.now) {
             Answer::Hit(record) => Ok(LiveSession { key, record, accompanied: false }),
             Answer::Miss(reason) => Err(reason.into()),
@@ -185,6 +186,7 @@ impl Asked<'_> {
         let opened = self.engine.sealer.open(&self.site.token, token, self.now, &mut room)?;
         let claims = &opened.claims;
         let chosen = claims.has_session.then(|| chosen_digest(&claims.sid));
+        self.may_read()?;
         match self.engine.store.token_revoked(claims.principal, &opened.key_id, chosen.as_ref(), claims.seq) {
             Ok(false) => {}
             Ok(true) => return Err(Reason::TokenRevoked.into()),
@@ -211,6 +213,7 @@ impl Asked<'_> {
 
     /// An API key: whoever holds it is its user.
     fn check_key(&self, key: &[u8], subject: &mut Subject) -> Result<(), Stop> {
+        self.may_read()?;
         let seq = self.engine.store.seq().map_err(|_| Reason::StoreUnavailable)?;
         let found = self.engine.directory.by_api_key(key).map_err(|_| Reason::DirectoryUnavailable)?;
         let Some((user, place)) = found else { return Err(Reason::WrongKey.into()) };

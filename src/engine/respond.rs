@@ -76,6 +76,9 @@ impl Asked<'_> {
     pub fn refuse(&self, visit: &Visit<'_>, reason: Reason, subject: &Subject, out: &mut Decision) {
         out.clear();
         let rendered = self.render(visit, word_of(reason), reason, subject, &Made::default());
+        if let Err(Stop::Wait(class)) = rendered {
+            return out.would_block(class);
+        }
         self.identify(visit, subject, out);
         match rendered {
             Ok(Some(rendered)) => self.emit(Some(rendered), out),
@@ -158,6 +161,7 @@ impl Asked<'_> {
     }
 
     fn sessions(&self) -> Result<Vec<SessionRow>, Stop> {
+        self.may_read()?;
         let rows = self.engine.store.list(self.now, MAX_ROWS).map_err(|_| Reason::StoreUnavailable)?;
         Ok(rows
             .into_iter()
@@ -185,6 +189,7 @@ impl Asked<'_> {
     fn target_alive(&self, visit: &Visit<'_>) -> Result<bool, Stop> {
         let Some(target) = visit.read(Read::Target)? else { return Ok(false) };
         if let Some(reference) = Reference::parse(target.as_bytes()) {
+            self.may_read()?;
             match self.engine.store.alive(&reference, self.now) {
                 Answer::Hit(()) => return Ok(true),
                 Answer::Miss(_) => {}

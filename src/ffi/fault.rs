@@ -1,6 +1,7 @@
 //! Why a call of the C interface failed, on its way into a `janua_error`.
 
 use crate::base::{Error, Reason, Status};
+use crate::engine::Stop;
 use std::borrow::Cow;
 
 /// A failed call: the status it returns, the reason where there is one, and a sentence without secrets.
@@ -38,6 +39,15 @@ impl From<Error> for Fault {
 impl From<Reason> for Fault {
     fn from(reason: Reason) -> Fault {
         Fault { status: status_of(reason), reason, message: Cow::Borrowed(reason.name()) }
+    }
+}
+
+impl From<Stop> for Fault {
+    fn from(stop: Stop) -> Fault {
+        match stop {
+            Stop::Refuse(reason) => reason.into(),
+            Stop::Wait(_) => Fault::new(Status::WouldBlock, "the store must be asked; ask again without JANUA_FAST"),
+        }
     }
 }
 

@@ -152,9 +152,9 @@ pub unsafe extern "C" fn janua_session_check(
             unsafe { (raw::shared(site)?, raw::bytes(id, "id")?, Buffer::new(buf, cap)?, Output::new(out)?) };
         known_flags(flags, JANUA_FAST | JANUA_PEEK)?;
         let mut owner = handle.shared.take();
-        let checked = guard::fast(flags & JANUA_FAST != 0, || {
-            Ok(handle.site().session_check(id, flags & JANUA_PEEK == 0, &mut owner.held)?)
-        });
+        let fast = flags & JANUA_FAST != 0;
+        let checked =
+            guard::fast(fast, || Ok(handle.site().session_look(id, flags & JANUA_PEEK == 0, fast, &mut owner.held)?));
         let result = checked.and_then(|()| write_proof(&owner.held, &buf, &out));
         owner.put_back();
         result

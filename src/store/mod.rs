@@ -101,6 +101,17 @@ pub enum Revocation<'a> {
     All,
 }
 
+/// What a FAST call's use of a session comes to, see [`Store::touch_later`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Later {
+    /// Nothing is due.
+    Nothing,
+    /// It is noted; maintenance writes it down.
+    Noted,
+    /// It may not be put off: ask again where waiting is allowed.
+    MustWait,
+}
+
 /// A row of an administrator's list.
 #[derive(Clone, Debug)]
 pub struct Listed {
@@ -133,14 +144,25 @@ pub trait Store: Send + Sync {
     /// Opens what must not be open across a fork. Called once in each process, after the fork, before anything else.
     fn attach(&self) -> Result<(), Error>;
 
-    /// Whether [`check`](Store::check), [`alive`](Store::alive) or [`token_revoked`](Store::token_revoked) could wait
-    /// for a disk, a network or another process now. A FAST call asks this first and says WOULD_BLOCK; it never waits
-    /// and changes nothing itself.
+    /// Whether a call that only reads could wait for a disk, a network or another process now. A FAST call asks this
+    /// first and says WOULD_BLOCK; it never waits and changes nothing itself.
     fn reads_may_wait(&self, now: Now) -> bool;
 
     /// Whether [`touch`](Store::touch) and [`note_companion`](Store::note_companion) could wait; a FAST call leaves
-    /// them to maintenance then.
+    /// them to maintenance then, by [`touch_later`](Store::touch_later).
     fn touches_may_wait(&self) -> bool;
+
+    /// Notes a use, and that the companion came along where `accompanied`, for the next [`tend`](Store::tend): never
+    /// waits, allocates nothing, writes nothing. Asked of stores whose touches may wait.
+    fn touch_later(&self, _record: &Record, _accompanied: bool, _path: Option<&[u8]>, _now: Now) -> Later {
+        Later::MustWait
+    }
+
+    /// Does what calls that may not wait have left, and the store's own upkeep but for sweeping. Called by maintenance
+    /// about every second; may wait. Errors: what is wrong, for a person; it is tried again next time.
+    fn tend(&self, _now: Now) -> Result<(), Error> {
+        Ok(())
+    }
 
     /// Milliseconds for which the answer to a log-out is to be held back, so that copies on other machines have run
     /// out when it goes out.
