@@ -21,6 +21,11 @@ use crate::profile::{self, Overrides, Profile};
 use crate::store::{Memory, Store, memory};
 use crate::throttle::{self, Throttle};
 use crate::token::{Binding, Sealer};
+#[cfg(feature = "shared")]
+use crate::{
+    engine::config::Lasting,
+    store::{Shared, shared},
+};
 use parking_lot::Mutex;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -63,7 +68,7 @@ pub(crate) struct Defaults {
 }
 
 pub(crate) fn engine(config: Config) -> Result<Engine> {
-    let Config { file, folder, tree, directory: host, audit, clock, .. } = config;
+    let Config { file, folder, tree, directory: host, audit, clock, makes_store, .. } = config;
     let in_file = |e: Error| e.at(&file);
     let clock = clock.unwrap_or_else(Clock::system);
     let site = site_name(&tree).map_err(in_file)?;
@@ -85,7 +90,7 @@ pub(crate) fn engine(config: Config) -> Result<Engine> {
         max_password,
         proxies: Proxies::parse(&engine.trusted_proxies).map_err(in_file)?,
         strip: strip_list(&tree.headers).map_err(in_file)?,
-        store: store(&tree, directory.revoked(), clock.now()).map_err(in_file)?,
+        store: store(&tree, &folder, makes_store, directory.revoked(), &clock).map_err(in_file)?,
         directory,
         hasher: Hasher::new(policy)?,
         permits: Permits::new(tree.password.places.max(1) as usize),
@@ -206,17 +211,40 @@ fn password_policy(tree: &Tree) -> Result<password::Policy> {
     })
 }
 
-fn store(tree: &Tree, floors: Vec<(String, u64)>, now: Now) -> Result<Box<dyn Store>> {
-    match tree.store.kind.as_str() {
-        "memory" => {
+fn store(tree: &Tree, folder: &Path, makes: bool, floors: Vec<(String, u64)>, clock: &Clock) -> Result<Box<dyn Store>> {
+    match (tree.store.kind.as_str(), &tree.store.path) {
+        ("memory", None) => {
             // Tokens outlive the process that made them and are good in others of the same keyring.
             let settings = memory::Settings { longest_secs: LONGEST_LIFE, older: memory::Older::Accepted, floors };
-            Ok(Box::new(Memory::new(settings, now)?))
+            Ok(Box::new(Memory::new(settings, clock.now())?))
         }
-        kind @ ("shared" | "redis" | "host") => {
-            Err(Error::invalid(format!("store.kind = \"{kind}\" is not in this build; \"memory\" is")))
+        ("memory", Some(_)) => {
+            Err(Error::invalid("store.path is for store.kind = \"shared\"; the memory store keeps nothing on disk"))
         }
-        other => Err(Error::invalid(format!("store.kind = \"{other}\" is unknown; known is \"memory\""))),
+        #[cfg(feature = "shared")]
+        ("shared", Some(path)) => {
+            let durability = match tree.store.durability {
+                Lasting::Process => shared::Durability::Process,
+                Lasting::Disk => shared::Durability::Disk,
+            };
+            let settings = shared::Settings::new(folder.join(path), durability, LONGEST_LIFE, floors);
+            Ok(Box::new(Shared::new(shared::Settings { create: makes, ..settings }, clock.clone())))
+        }
+        #[cfg(feature = "shared")]
+        ("shared", None) => Err(Error::invalid(
+            "store.kind = \"shared\" needs store.path, a folder for the processes of this machine and nobody else",
+        )),
+        #[cfg(not(feature = "shared"))]
+        ("shared", _) => {
+            let _ = (folder, makes);
+            Err(Error::invalid("store.kind = \"shared\" is not in this build; \"memory\" is"))
+        }
+        (kind @ ("redis" | "host"), _) => {
+            Err(Error::invalid(format!("store.kind = \"{kind}\" is not in this build; \"memory\" and \"shared\" are")))
+        }
+        (other, _) => {
+            Err(Error::invalid(format!("store.kind = \"{other}\" is unknown; known are \"memory\" and \"shared\"")))
+        }
     }
 }
 

@@ -17,6 +17,8 @@ pub struct Config {
     pub(crate) directory: Option<Box<dyn HostDirectory>>,
     pub(crate) audit: Option<Box<dyn Audit>>,
     pub(crate) clock: Option<Clock>,
+    /// Whether attaching makes a store where there is none.
+    pub(crate) makes_store: bool,
     text: String,
     set: toml::Table,
 }
@@ -36,6 +38,7 @@ impl Config {
             directory: None,
             audit: None,
             clock: None,
+            makes_store: true,
             text: String::new(),
             set: toml::Table::new(),
         }
@@ -106,6 +109,16 @@ impl Config {
         self.clock = Some(clock);
     }
 
+    /// Attaching then finds the store that a host made, or fails: for whoever looks into a running one from outside.
+    pub fn set_store_must_exist(&mut self) {
+        self.makes_store = false;
+    }
+
+    /// A store of this process alone, whatever the file says: for trying out what must change nothing.
+    pub fn set_store_aside(&mut self) {
+        self.tree.store = StoreSection::default();
+    }
+
     /// A path of the file, counted from the file's folder.
     pub(crate) fn path(&self, path: &str) -> PathBuf {
         self.folder.join(path)
@@ -114,6 +127,16 @@ impl Config {
     /// The users file, as the command needs it.
     pub fn users_path(&self) -> Option<PathBuf> {
         self.tree.directory.users.as_deref().map(|p| self.path(p))
+    }
+
+    /// Whether it names users itself; otherwise the host brings them.
+    pub fn names_users(&self) -> bool {
+        self.tree.directory.users.is_some() || self.tree.directory.htpasswd.is_some()
+    }
+
+    /// Whether its store is one that several processes share.
+    pub fn shares_store(&self) -> bool {
+        self.tree.store.kind == "shared"
     }
 
     /// The keyring's file; none when it is ephemeral or not named.
@@ -245,12 +268,22 @@ pub(crate) struct KeyringSection {
 #[serde(deny_unknown_fields, default)]
 pub(crate) struct StoreSection {
     pub kind: String,
+    pub path: Option<String>,
+    pub durability: Lasting,
 }
 
 impl Default for StoreSection {
     fn default() -> StoreSection {
-        StoreSection { kind: "memory".to_owned() }
+        StoreSection { kind: "memory".to_owned(), path: None, durability: Lasting::Process }
     }
+}
+
+/// What the sessions of a shared store outlive.
+#[derive(Deserialize, Clone, Copy, PartialEq, Eq)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum Lasting {
+    Process,
+    Disk,
 }
 
 #[derive(Deserialize, Default)]
@@ -359,6 +392,8 @@ mod tests {
     fn unknown_keys_and_sections_name_line_and_nearest() {
         let error = config("[engine]\nsit = 'x'").err().unwrap();
         assert_eq!(error.message, "janua.toml:2: unknown key `sit`: did you mean `site`?");
+        let error = config("[store]\ndurability='tape'").err().unwrap();
+        assert!(error.message.contains("known here are process, disk"), "{}", error.message);
         let error = config("[sesion]\nidle = '3m'").err().unwrap();
         assert_eq!(error.message, "janua.toml:1: unknown key `sesion`: did you mean `session`?");
     }

@@ -4,6 +4,7 @@
 //! checks everything, opens no store and starts nothing; each process attaches before it decides.
 
 use crate::base::{Clock, Error, Now, Reason, Result, Status};
+use crate::crypto::keyring::KeyId;
 use crate::crypto::mac::MacKey;
 use crate::directory::Directory;
 use crate::engine::audit::{Audit, Event, EventKind};
@@ -18,8 +19,8 @@ use crate::engine::{Config, Site, build};
 use crate::password::Hasher;
 use crate::password::permits::Permits;
 use crate::password::verified::Cache;
-use crate::session::Record;
-use crate::store::{Later, Revocation, Store};
+use crate::session::{Record, Reference};
+use crate::store::{Answer, Later, Listed, Revocation, Store};
 use crate::throttle::Throttle;
 use crate::token::Sealer;
 use parking_lot::Mutex;
@@ -89,7 +90,7 @@ impl Engine {
         if workers > 1 && !self.store.multi_process() {
             return Err(Error::invalid(format!(
                 "store.kind = \"{}\" lives in one process and {workers} workers are configured: a session of one would \
-                 be unknown to the others; run one worker",
+                 be unknown to the others; run one worker, or set store.kind = \"shared\"",
                 self.store.kind()
             )));
         }
@@ -225,6 +226,48 @@ impl Engine {
         })
     }
 
+    /// Ends everything made before a moment, in microseconds of Unix time, whoever's it is.
+    pub fn revoke_before(&self, unix_us: u64) -> Result<()> {
+        self.revoke(Revocation::Before(unix_us))
+    }
+
+    /// Ends all tokens of a key of the ring. Sessions are of no key.
+    pub fn revoke_key(&self, key: KeyId) -> Result<()> {
+        self.revoke(Revocation::Key(key))
+    }
+
+    /// Ends the session of this reference; `false`: there is none.
+    pub fn revoke_session(&self, reference: &Reference) -> Result<bool> {
+        self.attached()?;
+        match self.store.key_of(reference).map_err(|_| silent())? {
+            Some(key) => self.revoke(Revocation::Session(key)).map(|()| true),
+            None => Ok(false),
+        }
+    }
+
+    /// At most `max` live sessions, oldest log-in first, as the store has them.
+    pub fn sessions(&self, max: usize) -> Result<Vec<Listed>> {
+        self.attached()?;
+        self.store.list(self.clock.now(), max).map_err(|_| silent())
+    }
+
+    /// The live session of this reference; looking is no use of it.
+    pub fn session(&self, reference: &Reference) -> Result<Option<Arc<Record>>> {
+        self.attached()?;
+        let Some(key) = self.store.key_of(reference).map_err(|_| silent())? else { return Ok(None) };
+        match self.store.check(&key, self.clock.now()) {
+            Answer::Hit(record) => Ok(Some(record)),
+            Answer::Miss(_) => Ok(None),
+            Answer::Unavailable => Err(silent()),
+        }
+    }
+
+    /// The operator's word that nothing was revoked in a log that the store has lost.
+    pub fn accept_older(&self) -> Result<()> {
+        self.attached()?;
+        self.store.accept_older(self.clock.now())
+    }
+
     /// How many decisions fell for `reason` in this process.
     pub fn count(&self, reason: Reason) -> u64 {
         self.metrics.read(reason)
@@ -248,4 +291,8 @@ impl Engine {
     pub(crate) fn profile_path(&self, path: &str) -> PathBuf {
         self.defaults.folder.join(path)
     }
+}
+
+fn silent() -> Error {
+    Error::unavailable("the store did not answer; try again")
 }

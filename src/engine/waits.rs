@@ -101,6 +101,10 @@ impl Store for Waiting {
         self.read().alive(reference, now)
     }
 
+    fn key_of(&self, reference: &Reference) -> Result<Option<Digest>, Unavailable> {
+        self.read().key_of(reference)
+    }
+
     fn touch(&self, record: &Record, path: Option<&[u8]>, now: Now) -> Result<Touch, Unavailable> {
         self.1.touches.fetch_add(1, Ordering::Relaxed);
         self.0.touch(record, path, now)

@@ -35,6 +35,13 @@ impl LastPath {
         }
     }
 
+    /// The path as it is kept; empty when none came yet.
+    #[cfg(feature = "shared")]
+    pub(super) fn bytes(&self) -> Vec<u8> {
+        let kept = self.0.lock();
+        kept.bytes.get(..usize::from(kept.length)).unwrap_or_default().to_vec()
+    }
+
     /// The path as text, what is not UTF-8 replaced; `None` when none came yet.
     pub(super) fn text(&self) -> Option<String> {
         let kept = self.0.lock();

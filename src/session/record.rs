@@ -5,6 +5,9 @@
 //! may still be held by a request in flight: it carries its own death, so that no touch through such a handle, and no
 //! step of a clock, ever brings it back. It must never hold the session's id, or a secret of any kind.
 
+#[cfg(feature = "shared")]
+mod stored;
+
 use crate::base::Now;
 use crate::crypto::digest::Digest;
 use crate::directory::{Tenant, User};
@@ -14,6 +17,9 @@ use crate::session::last_path::LastPath;
 use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
+
+#[cfg(feature = "shared")]
+pub(crate) use stored::Stored;
 
 /// Name and value of what a profile keeps with a session, as the client sent it: unproven.
 pub type Extra = (Box<str>, Box<str>);

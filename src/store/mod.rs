@@ -9,6 +9,8 @@
 //! password or a disabling writes the directory **first**, then revokes. Of the possible orders only these are safe.
 
 pub mod memory;
+#[cfg(feature = "shared")]
+pub mod shared;
 #[cfg(any(test, feature = "testing"))]
 #[doc(hidden)]
 pub mod suite;
@@ -17,10 +19,13 @@ use crate::base::{Error, Now, Reason};
 use crate::crypto::digest::Digest;
 use crate::crypto::keyring::KeyId;
 use crate::directory::{Tenant, User};
+use crate::expiry::{self, Life};
 use crate::session::{Record, Reference, Touch};
 use std::sync::Arc;
 
 pub use memory::Memory;
+#[cfg(feature = "shared")]
+pub use shared::Shared;
 
 /// The most sessions one principal may have, whatever the configuration says.
 pub const MAX_CAP: usize = 1024;
@@ -99,6 +104,8 @@ pub enum Revocation<'a> {
     Key(KeyId),
     /// Everything issued before now.
     All,
+    /// Everything issued before a moment, in microseconds of Unix time.
+    Before(u64),
 }
 
 /// What a FAST call's use of a session comes to, see [`Store::touch_later`].
@@ -170,6 +177,12 @@ pub trait Store: Send + Sync {
         0
     }
 
+    /// The operator's word that nothing was revoked in a log that was lost: what was issued before this one began is
+    /// good again. Errors: also for a store that loses none.
+    fn accept_older(&self, _now: Now) -> Result<(), Error> {
+        Err(Error::invalid("this store has lost no log of revocations"))
+    }
+
     /// The number of the newest revocation. Read by a login before everything else. Never falls.
     fn seq(&self) -> Result<u64, Unavailable>;
 
@@ -192,6 +205,9 @@ pub trait Store: Send + Sync {
 
     /// Looks a session up by its reference, for probes. Never touches, and is no proof.
     fn alive(&self, reference: &Reference, now: Now) -> Answer<()>;
+
+    /// The key of the session that a reference stands for; nothing is said about whether it lives.
+    fn key_of(&self, reference: &Reference) -> Result<Option<Digest>, Unavailable>;
 
     /// Writes a use down if one is due ([`expiry::touch_due`](crate::expiry::touch_due)), and `path` (without its
     /// query) with it where the session keeps it. Never creates and never revives.
@@ -229,4 +245,33 @@ pub trait Store: Send + Sync {
     /// `budget`: nothing is due. Called by maintenance about every second; a store that is never swept still answers
     /// right.
     fn sweep(&self, now: Now, budget: usize) -> usize;
+}
+
+/// Unix time as the log numbers it.
+fn micros(now: Now) -> u64 {
+    u64::try_from(now.unix_us).unwrap_or(0)
+}
+
+/// Seconds until a look at a live session could find it over, if it is not used until then.
+fn until_look(record: &Record, now: Now) -> i64 {
+    match record.life(now) {
+        Life::Alive { idle_left, absolute_left } => {
+            absolute_left.min(idle_left.saturating_add(expiry::touch_step(record.ends().idle_secs)))
+        }
+        Life::Idle | Life::Ended => 0,
+    }
+}
+
+/// The row of a live session in a list.
+fn listed(record: &Record, now: Now) -> Option<Listed> {
+    let unused = now.boot().saturating_sub(record.last_used_boot()?).max(0);
+    Some(Listed {
+        reference: Reference::of(&record.key),
+        created: record.ends().created_unix,
+        last_use: now.unix().saturating_sub(unused),
+        principal: Arc::clone(&record.principal),
+        user: record.user.clone(),
+        tenant: record.tenant.clone(),
+        last_path: record.last_path(),
+    })
 }

@@ -2,11 +2,11 @@
 
 use crate::configuration::{self, Facts};
 use crate::failure::{Code, Failure};
-use crate::{Done, keyring, output, roster, user};
+use crate::{Done, keyring, live, output, roster, user};
 use janua::base::Clock;
 use janua::base::encoding::hex;
 use janua::crypto::keyring::Keyring;
-use janua::directory::{Gone, HostDirectory, User};
+use janua::directory::User;
 use janua::engine::{Config, Engine};
 use janua::password::{Format, format_of};
 use serde_json::{Value, json};
@@ -29,19 +29,6 @@ pub struct Arguments {
     json: bool,
 }
 
-/// Stands for the directory that a host brings.
-struct Elsewhere;
-
-impl HostDirectory for Elsewhere {
-    fn lookup(&self, _: &str) -> Result<Option<User>, Gone> {
-        Err(Gone)
-    }
-
-    fn check(&self, _: &str, _: &[u8]) -> Option<Result<bool, Gone>> {
-        Some(Err(Gone))
-    }
-}
-
 pub fn run(arguments: &Arguments) -> Done {
     let path = configuration::find(arguments.config.as_deref())?;
     build(&path, arguments.host_directory)?;
@@ -58,7 +45,7 @@ pub fn build(path: &Path, host_directory: bool) -> Done {
     let mut config = Config::new();
     config.read_file(path).map_err(as_file)?;
     if host_directory {
-        config.set_directory(Box::new(Elsewhere));
+        configuration::set_host_directory(&mut config);
     }
     let facts = Facts::read(path)?;
     let engine = Engine::build(config).map_err(as_file)?;
@@ -86,6 +73,7 @@ struct Found {
     facts: Facts,
     ring: Option<(PathBuf, Keyring)>,
     users: Option<(PathBuf, Vec<User>, usize)>,
+    store: live::Found,
     now: i64,
     warnings: Vec<String>,
 }
@@ -109,8 +97,9 @@ impl Found {
             }
             None => None,
         };
+        let store = live::look(path)?;
         let facts = Facts::read(path)?;
-        let mut found = Found { path: path.to_path_buf(), facts, ring, users, now, warnings: Vec::new() };
+        let mut found = Found { path: path.to_path_buf(), facts, ring, users, store, now, warnings: Vec::new() };
         found.warnings = found.unwise();
         Ok(found)
     }
@@ -149,6 +138,7 @@ impl Found {
             warnings
                 .push(format!("directory.weak allows {}: a thief of the file finds such passwords", weak.join(", ")));
         }
+        warnings.extend(self.store.unwise());
         warnings.extend(self.unwise_keys());
         warnings.extend(self.unwise_users());
         warnings
@@ -224,7 +214,7 @@ impl Found {
             (None, Some(path)) => output::line(format!("users      htpasswd file {}", output::plain(path)))?,
             (None, None) => output::line("users      the host's own directory")?,
         }
-        output::line(format!("store      {}", facts.text("store", "kind").unwrap_or("memory")))?;
+        output::line(format!("store      {}", self.store.words()))?;
         for warning in &self.warnings {
             output::line(format!("warning    {warning}"))?;
         }
@@ -268,7 +258,7 @@ impl Found {
             "profile": facts.text("engine", "profile"),
             "prefix": facts.text("engine", "prefix").unwrap_or_default(),
             "profiles": self.profiles(),
-            "store": facts.text("store", "kind").unwrap_or("memory"),
+            "store": self.store.as_json(),
             "directory": directory,
             "keyring": keyring,
             "warnings": self.warnings,

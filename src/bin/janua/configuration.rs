@@ -1,6 +1,7 @@
 //! Which configuration a command works on, and the facts of it that are for people.
 
 use crate::failure::Failure;
+use janua::directory::{Gone, HostDirectory, User};
 use janua::engine::Config;
 use std::path::{Path, PathBuf};
 
@@ -28,6 +29,31 @@ pub fn read(named: Option<&Path>) -> Result<(PathBuf, Config), Failure> {
     let mut config = Config::new();
     config.read_file(&path)?;
     Ok((path, config))
+}
+
+/// Stands for the directory that a host brings.
+struct Elsewhere;
+
+impl HostDirectory for Elsewhere {
+    fn lookup(&self, _: &str) -> Result<Option<User>, Gone> {
+        Err(Gone)
+    }
+
+    fn check(&self, _: &str, _: &[u8]) -> Option<Result<bool, Gone>> {
+        Some(Err(Gone))
+    }
+}
+
+/// Lets a configuration be built that leaves its users to the host.
+pub fn set_host_directory(config: &mut Config) {
+    config.set_directory(Box::new(Elsewhere));
+}
+
+/// The same, where it names no users itself.
+pub fn allow_host_directory(config: &mut Config) {
+    if !config.names_users() {
+        set_host_directory(config);
+    }
 }
 
 /// The text of a configuration as a table, for what the engine's own reading does not show: the names in it.

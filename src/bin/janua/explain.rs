@@ -94,6 +94,8 @@ fn site(arguments: &Arguments) -> Result<Arc<Site>, Failure> {
         config.set_clock(Clock::fake(at));
     }
     let as_file = |e: janua::base::Error| Failure::file(e.message);
+    // Nothing that is asked here may log anybody in or out.
+    config.set_store_aside();
     let engine = Engine::build(config).map_err(as_file)?;
     engine.attach().map_err(as_file)?;
     engine.site(arguments.profile.as_deref(), arguments.prefix.as_deref(), arguments.optional).map_err(as_file)

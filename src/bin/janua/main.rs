@@ -17,14 +17,17 @@ mod import;
 mod init;
 mod key;
 mod keyring;
+mod live;
 mod moment;
 mod output;
 mod password;
 mod reasons;
 mod redact;
 mod request;
+mod revoke;
 mod roster;
 mod sample;
+mod sessions;
 mod sys;
 mod tenant;
 mod user;
@@ -39,7 +42,7 @@ Exit codes:
   1  refused or failed
   2  the command line is wrong
   3  a configuration or another file is missing, unreadable, unsafe or wrong
-  4  no such user, key or tenant
+  4  no such user, key, tenant or session
 
 Passwords are prompted for without echo or read with --password-stdin, never taken from the command line.
 Manual: docs/janua.md";
@@ -62,6 +65,10 @@ enum What {
     Tenant(tenant::Arguments),
     /// Make a keyring, or show the ages and states of its keys
     Keyring(keyring::Arguments),
+    /// List, show and end the sessions of a running host
+    Sessions(sessions::Arguments),
+    /// End the sessions and tokens of a user, of a key, or of before a time
+    Revoke(revoke::Arguments),
     /// Read and build a configuration as a host would, and say what was found
     Check(check::Arguments),
     /// Print the argon2id hash of a password
@@ -79,6 +86,8 @@ fn main() -> ExitCode {
         What::User(arguments) => user::run(&arguments),
         What::Tenant(arguments) => tenant::run(&arguments),
         What::Keyring(arguments) => keyring::run(&arguments),
+        What::Sessions(arguments) => sessions::run(&arguments),
+        What::Revoke(arguments) => revoke::run(&arguments),
         What::Check(arguments) => check::run(&arguments),
         What::Hash(arguments) => hash::run(&arguments),
         What::Explain(arguments) => explain::run(&arguments),

@@ -3,12 +3,12 @@
 //! The part of `store::memory` that writes the numbered log. Its lock is held from the choice of a number until the
 //! floor stands and the number is published, so that numbers and floors come in one order for everybody.
 
+use super::Memory;
 use super::log::Floor;
-use super::{Memory, micros};
 use crate::base::Now;
 use crate::crypto::keyring::KeyId;
 use crate::session::Dead;
-use crate::store::Revocation;
+use crate::store::{Revocation, micros};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
@@ -38,6 +38,10 @@ impl Memory {
             Revocation::Chosen(chosen) => self.rows.raise(&chosen, seq).then_some(Floor::Chosen(chosen)),
             Revocation::All => {
                 self.site.0.store(seq, Ordering::SeqCst);
+                None
+            }
+            Revocation::Before(floor) => {
+                self.site.0.fetch_max(floor, Ordering::SeqCst);
                 None
             }
             Revocation::Session(_) => None,

@@ -20,12 +20,11 @@ mod wheel;
 #[cfg(test)]
 mod tests;
 
-use super::{Answer, Inserted, Listed, NotStored, Revocation, Store, Unavailable};
+use super::{Answer, Inserted, Listed, NotStored, Revocation, Store, Unavailable, listed, micros, until_look};
 use crate::base::{Error, Now, Reason, Status, random};
 use crate::crypto::digest::Digest;
 use crate::crypto::guard::ForkGuard;
 use crate::crypto::keyring::KeyId;
-use crate::expiry::{self, Life};
 use crate::session::Dead;
 use crate::session::{Record, Reference, Touch};
 use hashbrown::HashTable;
@@ -201,6 +200,13 @@ impl Store for Memory {
         }
     }
 
+    fn key_of(&self, reference: &Reference) -> Result<Option<Digest>, Unavailable> {
+        match self.rows.look_reference(reference, |record| record.key) {
+            Met::Live(key) => Ok(Some(key)),
+            Met::Tomb(_) | Met::Nothing => Ok(None),
+        }
+    }
+
     fn touch(&self, record: &Record, path: Option<&[u8]>, now: Now) -> Result<Touch, Unavailable> {
         if record.seq < self.site.0.load(Ordering::SeqCst) {
             record.kill(Dead::Revoked);
@@ -275,33 +281,6 @@ impl Store for Memory {
         }
         looked
     }
-}
-
-fn micros(now: Now) -> u64 {
-    u64::try_from(now.unix_us).unwrap_or(0)
-}
-
-/// Seconds until a look at a live session could find it over, if it is not used until then.
-fn until_look(record: &Record, now: Now) -> i64 {
-    match record.life(now) {
-        Life::Alive { idle_left, absolute_left } => {
-            absolute_left.min(idle_left.saturating_add(expiry::touch_step(record.ends().idle_secs)))
-        }
-        Life::Idle | Life::Ended => 0,
-    }
-}
-
-fn listed(record: &Arc<Record>, now: Now) -> Option<Listed> {
-    let unused = now.boot().saturating_sub(record.last_used_boot()?).max(0);
-    Some(Listed {
-        reference: Reference::of(&record.key),
-        created: record.ends().created_unix,
-        last_use: now.unix().saturating_sub(unused),
-        principal: Arc::clone(&record.principal),
-        user: record.user.clone(),
-        tenant: record.tenant.clone(),
-        last_path: record.last_path(),
-    })
 }
 
 /// Gives memory back once three quarters of a table are empty; costs a constant share of each removal.

@@ -3,13 +3,13 @@
 //! The part of `store::memory` that fills the tables: admission, the cap, replacement and renewal, burial. A session is
 //! dead by its own mark first; its entries follow.
 
+use super::Memory;
 use super::people::{self, Hash};
 use super::rows::{self, Met};
-use super::{Memory, until_look};
 use crate::base::{Now, Reason};
 use crate::crypto::digest::Digest;
 use crate::session::{Dead, Record, Reference};
-use crate::store::{Inserted, MAX_CAP, NotStored};
+use crate::store::{Inserted, MAX_CAP, NotStored, until_look};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 

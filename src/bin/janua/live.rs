@@ -1,0 +1,98 @@
+//! The store of a running host, from outside it.
+
+use crate::configuration;
+use crate::failure::Failure;
+use janua::base::Status;
+use janua::engine::{Config, Engine};
+use serde_json::{Value, json};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+/// The option that says which configuration is meant.
+#[derive(clap::Args)]
+pub struct Place {
+    /// The configuration [default: ./janua.toml, then /etc/janua/janua.toml]
+    #[arg(long, value_name = "FILE", global = true)]
+    config: Option<PathBuf>,
+}
+
+impl Place {
+    /// Joins the store that the host of this configuration made. Errors: a store that only its host can reach, or none.
+    pub fn join(&self) -> Result<Arc<Engine>, Failure> {
+        let (path, config) = configuration::read(self.config.as_deref())?;
+        join(&path, config)
+    }
+
+    /// The users file of the configuration, if it has one.
+    pub fn users(&self) -> Result<Option<PathBuf>, Failure> {
+        configuration::read(self.config.as_deref()).map(|(_, config)| config.users_path())
+    }
+}
+
+/// The same for a configuration that was read.
+pub fn join(path: &Path, mut config: Config) -> Result<Arc<Engine>, Failure> {
+    config.set_store_must_exist();
+    configuration::allow_host_directory(&mut config);
+    let engine = Engine::build(config).map_err(|e| Failure::file(e.message))?;
+    if engine.check_workers(2).is_err() {
+        return Err(Failure::refused(format!(
+            "{}: the store lives inside the host's process, where only the host can reach it; store.kind = \"shared\" is \
+             one that can be reached from outside",
+            path.display()
+        )));
+    }
+    engine.attach().map_err(|e| Failure::file(e.message))?;
+    Ok(engine)
+}
+
+/// What `janua check` finds of the store.
+pub enum Found {
+    /// It lives in the host's process.
+    Memory,
+    /// No host has made it yet.
+    Unmade,
+    /// It is there, with so many sessions.
+    Made(u64),
+}
+
+/// Looks at the store of a configuration as a host would find it. Errors: what would keep a host from it.
+pub fn look(path: &Path) -> Result<Found, Failure> {
+    let mut config = Config::new();
+    config.read_file(path)?;
+    if !config.shares_store() {
+        return Ok(Found::Memory);
+    }
+    config.set_store_must_exist();
+    configuration::allow_host_directory(&mut config);
+    let engine = Engine::build(config).map_err(|e| Failure::file(e.message))?;
+    match engine.attach() {
+        Ok(()) => Ok(Found::Made(engine.session_count())),
+        Err(error) if error.status == Status::NotFound => Ok(Found::Unmade),
+        Err(error) => Err(Failure::file(error.message)),
+    }
+}
+
+impl Found {
+    pub fn words(&self) -> String {
+        match self {
+            Found::Memory => "memory".to_owned(),
+            Found::Unmade => "shared, not made yet: the host makes it when it starts".to_owned(),
+            Found::Made(1) => "shared, 1 session".to_owned(),
+            Found::Made(count) => format!("shared, {count} sessions"),
+        }
+    }
+
+    pub fn as_json(&self) -> Value {
+        match self {
+            Found::Memory => json!("memory"),
+            Found::Unmade | Found::Made(_) => json!("shared"),
+        }
+    }
+
+    /// What is allowed and worth a word.
+    pub fn unwise(&self) -> Option<String> {
+        let unmade =
+            "the store is not made yet: tokens from before it are refused, until `janua revoke --accept-older`";
+        matches!(self, Found::Unmade).then(|| unmade.to_owned())
+    }
+}

@@ -1,0 +1,145 @@
+//! Copies of rows in this process, so that a check reads memory. A copy carries no validity of its own: it counts only
+//! together with the log up to this moment, and what says "no" is always the store.
+//!
+//! Used by `store::shared` alone. Bounded: a shard that is full is emptied, and its sessions are read again.
+
+use crate::base::Now;
+use crate::crypto::digest::Digest;
+use crate::session::Record;
+use hashbrown::HashTable;
+use parking_lot::RwLock;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
+
+/// Seconds after which a row is read again: other processes note uses and companions in it.
+pub(super) const LIFE_SECS: i64 = 60;
+
+const SHARDS: usize = 64;
+
+/// Copies in a shard: 65,536 in all.
+const ROOM: usize = 1024;
+
+/// One session as this process saw it.
+pub(super) struct Copy {
+    pub record: Arc<Record>,
+    /// The principal's name in the log.
+    pub principal: Digest,
+    /// The log has nothing against it up to this number.
+    seen: AtomicU64,
+    /// Boot second at which its row was read.
+    read: AtomicI64,
+}
+
+impl Copy {
+    pub(super) fn new(record: Arc<Record>, principal: Digest, seen: u64, now: Now) -> Copy {
+        Copy { record, principal, seen: AtomicU64::new(seen), read: AtomicI64::new(now.boot()) }
+    }
+
+    pub(super) fn seen(&self) -> u64 {
+        self.seen.load(Ordering::Acquire)
+    }
+
+    /// Notes that the log has nothing against it up to `number`. A number from before another thread's is no news.
+    pub(super) fn see(&self, number: u64) {
+        self.seen.fetch_max(number, Ordering::AcqRel);
+    }
+
+    /// Whether its row was read a short time ago.
+    pub(super) fn is_young(&self, now: Now) -> bool {
+        (0..=LIFE_SECS).contains(&now.boot().saturating_sub(self.read.load(Ordering::Relaxed)))
+    }
+
+    /// Its row was read again.
+    pub(super) fn renew(&self, now: Now) {
+        self.read.store(now.boot(), Ordering::Relaxed);
+    }
+}
+
+/// All copies. Any thread.
+pub(super) struct Copies(Box<[Shard]>);
+
+/// On cache lines of its own, so that the locks of two shards do not disturb each other.
+#[repr(align(64))]
+#[derive(Default)]
+struct Shard(RwLock<HashTable<Arc<Copy>>>);
+
+fn hash(key: &Digest) -> u64 {
+    key.first_chunk().map_or(0, |first| u64::from_le_bytes(*first))
+}
+
+impl Copies {
+    pub(super) fn new() -> Copies {
+        Copies((0..SHARDS).map(|_| Shard::default()).collect())
+    }
+
+    fn shard(&self, hash: u64) -> &RwLock<HashTable<Arc<Copy>>> {
+        &self.0[(hash >> 40) as usize % SHARDS].0
+    }
+
+    /// The copy of the session under `key`. Allocates nothing.
+    pub(super) fn get(&self, key: &Digest) -> Option<Arc<Copy>> {
+        let hash = hash(key);
+        self.shard(hash).read().find(hash, |copy| copy.record.key == *key).cloned()
+    }
+
+    /// Puts a copy in; one that is there already (another thread was faster) stays and is returned.
+    pub(super) fn put(&self, copy: Copy) -> Arc<Copy> {
+        let hash = hash(&copy.record.key);
+        let mut shard = self.shard(hash).write();
+        if let Some(there) = shard.find(hash, |other| other.record.key == copy.record.key) {
+            return Arc::clone(there);
+        }
+        if shard.len() >= ROOM {
+            shard.clear();
+        }
+        let copy = Arc::new(copy);
+        shard.insert_unique(hash, Arc::clone(&copy), |copy| self::hash(&copy.record.key));
+        copy
+    }
+
+    /// Drops the copy of the session under `key`, and returns it.
+    pub(super) fn remove(&self, key: &Digest) -> Option<Arc<Copy>> {
+        let hash = hash(key);
+        let mut shard = self.shard(hash).write();
+        let entry = shard.find_entry(hash, |copy| copy.record.key == *key).ok()?;
+        Some(entry.remove().0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::base::Clock;
+    use crate::session::NewSession;
+
+    fn copy(number: u32, clock: &Clock) -> Copy {
+        let mut record = Record::new(NewSession::of("Aladdin", 60, 600, 1), clock.now());
+        record.key = crate::session::id::key("s", "p", "", &number.to_be_bytes());
+        Copy::new(Arc::new(record), [0; 32], 1, clock.now())
+    }
+
+    #[test]
+    fn the_first_copy_stays_and_a_number_never_falls() {
+        let (clock, copies) = (Clock::fake(1_000), Copies::new());
+        let first = copies.put(copy(1, &clock));
+        assert!(Arc::ptr_eq(&first, &copies.put(copy(1, &clock))));
+        first.see(9);
+        first.see(5);
+        assert_eq!(copies.get(first.record.key()).unwrap().seen(), 9);
+        clock.advance(LIFE_SECS);
+        assert!(first.is_young(clock.now()));
+        clock.advance(1);
+        assert!(!first.is_young(clock.now()));
+        assert!(copies.remove(first.record.key()).is_some() && copies.get(first.record.key()).is_none());
+    }
+
+    #[test]
+    fn copies_are_bounded() {
+        let (clock, copies) = (Clock::fake(1_000), Copies::new());
+        for number in 0..100_000 {
+            copies.put(copy(number, &clock));
+        }
+        let held: usize = copies.0.iter().map(|shard| shard.0.read().len()).sum();
+        assert!(held <= SHARDS * ROOM && held > 1_000, "{held}");
+    }
+}

@@ -1,0 +1,330 @@
+//! An open store in one process: checks from copies, uses, floors.
+//!
+//! The part of `store::shared` that answers. One for each path and process; engines of one process share it. The order of
+//! a check is that of `docs/security.md`, part 4: the log first, then the copy, then the row where there is no copy or
+//! the copy would say no.
+
+use super::codec::Row;
+use super::copies::{Copies, Copy};
+use super::fresh::{Fresh, Word};
+use super::log::{self, Log};
+use super::pending::Pending;
+use super::place::{self, explained};
+use super::rows::Rows;
+use super::{Durability, Settings};
+use crate::base::{Error, Now, Reason, Result};
+use crate::crypto::digest::Digest;
+use crate::crypto::guard::ForkGuard;
+use crate::expiry::{self, Life};
+use crate::session::{Dead, Record, Reference, Touch};
+use crate::store::{Answer, Later, Unavailable};
+use parking_lot::Mutex;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+/// Sessions that would be over within so many seconds are not touched by a note: it could be written too late.
+const NEAR_SECS: i64 = 5;
+
+/// How often a row is read again that the log has just moved past.
+const TRIES: usize = 8;
+
+type Known<T> = std::result::Result<T, Unavailable>;
+
+/// See the module's page.
+pub(super) struct Core {
+    pub guard: ForkGuard,
+    pub path: PathBuf,
+    pub durability: Durability,
+    pub longest_secs: u32,
+    pub boot_tag: u64,
+    pub log: Log,
+    pub rows: Rows,
+    pub fresh: Fresh,
+    pub copies: Copies,
+    pub pending: Pending,
+    /// Somebody put other files in our files' place.
+    pub replaced: AtomicBool,
+    /// What went wrong last, for maintenance to tell.
+    fault: Mutex<Option<Error>>,
+}
+
+impl Core {
+    /// Opens the store of `settings`.
+    pub(super) fn open(settings: &Settings, now: Now) -> Result<Core> {
+        let opened = place::open(settings)?;
+        let rows = Rows::open(opened.sessions)?;
+        let high = rows.high().map_err(|e| explained(&e, &settings.path))?;
+        let log = Log::open(opened.revocations, high, now)?;
+        drop(opened.lock);
+        let path = settings.path.canonicalize().unwrap_or_else(|_| settings.path.clone());
+        let core = Core {
+            guard: ForkGuard::new(),
+            path,
+            durability: settings.durability,
+            longest_secs: settings.longest_secs,
+            boot_tag: opened.boot_tag,
+            log,
+            rows,
+            fresh: Fresh::new(),
+            copies: Copies::new(),
+            pending: Pending::new(),
+            replaced: AtomicBool::new(false),
+            fault: Mutex::new(None),
+        };
+        core.catch_up().map_err(|_| core.told())?;
+        core.recall(&settings.floors, now).map_err(|_| core.told())?;
+        Ok(core)
+    }
+
+    /// Notes what went wrong.
+    pub(super) fn failed(&self, error: heed::Error) -> Unavailable {
+        *self.fault.lock() = Some(explained(&error, &self.path));
+        Unavailable
+    }
+
+    /// What went wrong since this was asked last.
+    pub(super) fn fault(&self) -> Option<Error> {
+        self.fault.lock().take()
+    }
+
+    fn told(&self) -> Error {
+        self.fault().unwrap_or_else(|| Error::unavailable(format!("{}: did not answer", self.path.display())))
+    }
+
+    /// Makes sure that all that was revoked before this call is known.
+    #[inline]
+    pub(super) fn catch_up(&self) -> Known<()> {
+        if self.replaced.load(Ordering::Relaxed) {
+            return Err(Unavailable);
+        }
+        self.fresh.catch_up(&self.log, |key| self.kill(key, Dead::Revoked)).map_err(|e| self.failed(e))
+    }
+
+    /// Marks the copy of a session dead, so that those who hold its record see it.
+    pub(super) fn kill(&self, key: &Digest, dead: Dead) {
+        if let Some(copy) = self.copies.get(key) {
+            copy.record.kill(dead);
+        }
+    }
+
+    pub(super) fn check(&self, key: &Digest, now: Now) -> Known<Answer<Arc<Record>>> {
+        self.catch_up()?;
+        if let Some(copy) = self.copies.get(key).filter(|copy| copy.is_young(now)) {
+            match self.word(&copy) {
+                Word::Revoked => return Ok(Answer::Miss(Reason::SessionRevoked)),
+                Word::Good(_) => match (copy.record.stands(now), copy.record.death()) {
+                    (Ok(()), _) => return Ok(Answer::Hit(Arc::clone(&copy.record))),
+                    (Err(_), Some(dead)) => return Ok(Answer::Miss(dead.reason())),
+                    // A copy may say yes; only the row says no.
+                    (Err(_), None) => {}
+                },
+                Word::Unknown => {}
+            }
+        }
+        self.read(key, now)
+    }
+
+    /// What the log says about a copy. Allocates nothing.
+    #[inline]
+    fn word(&self, copy: &Copy) -> Word {
+        let seen = copy.seen();
+        if seen == self.fresh.applied() {
+            return Word::Good(seen);
+        }
+        let word = self.fresh.judge(&copy.record, &copy.principal, seen);
+        match word {
+            Word::Good(number) => copy.see(number),
+            Word::Revoked => drop(copy.record.kill(Dead::Revoked)),
+            Word::Unknown => {}
+        }
+        word
+    }
+
+    /// Reads the row, and keeps or renews its copy.
+    #[cold]
+    fn read(&self, key: &Digest, now: Now) -> Known<Answer<Arc<Record>>> {
+        for _ in 0..TRIES {
+            match self.read_once(key, now).map_err(|e| self.failed(e))? {
+                Some(Ok(record)) => return Ok(Answer::Hit(record)),
+                Some(Err(reason)) => return Ok(Answer::Miss(reason)),
+                // The log has let go of revocations since: once more from there.
+                None => self.catch_up()?,
+            }
+        }
+        Err(Unavailable)
+    }
+
+    fn read_once(&self, key: &Digest, now: Now) -> heed::Result<Option<std::result::Result<Arc<Record>, Reason>>> {
+        // Loaded before the row is read: what is revoked after this is not in `base`.
+        let base = self.fresh.applied();
+        let r = self.rows.env.read_txn()?;
+        let row = self.rows.get(&r, key)?;
+        let l = self.log.env.read_txn()?;
+        let revoked = self.log.has_session(&l, key)?;
+        let row = match row {
+            Some(Row::Live(row)) if !revoked => row,
+            Some(Row::Tomb(tomb)) => {
+                self.kill(key, tomb.dead);
+                return Ok(Some(Err(tomb.dead.reason())));
+            }
+            Some(Row::Live(_)) | None => {
+                self.kill(key, Dead::Revoked);
+                let reason = if revoked { Reason::SessionRevoked } else { Reason::SessionUnknown };
+                return Ok(Some(Err(reason)));
+            }
+        };
+        let held = Rows::hold(row, key, self.boot_tag, now)?;
+        let principal = log::principal(&held.record.principal);
+        let word = self.fresh.judge(&held.record, &principal, base);
+        let number = match word {
+            Word::Unknown => return Ok(None),
+            Word::Revoked => {
+                self.kill(key, Dead::Revoked);
+                return Ok(Some(Err(Reason::SessionRevoked)));
+            }
+            Word::Good(number) => number,
+        };
+        let (used, companion) = (held.record.last_used_boot(), held.record.companion_required());
+        let copy = self.copies.put(Copy::new(Arc::new(held.record), principal, number, now));
+        if let Some(used) = used {
+            copy.record.advance(used);
+        }
+        if companion {
+            copy.record.require_companion();
+        }
+        copy.see(number);
+        copy.renew(now);
+        Ok(Some(match copy.record.stands(now) {
+            Ok(()) => Ok(Arc::clone(&copy.record)),
+            Err(dead) => Err(self.over(&copy.record, dead, now).reason()),
+        }))
+    }
+
+    /// A session was found over: that is written down, so that no step of a clock revives it.
+    fn over(&self, record: &Arc<Record>, dead: Dead, now: Now) -> Dead {
+        let first = record.death().is_none();
+        let dead = record.kill(dead);
+        if first {
+            let _ = self.pending.note(record, now);
+        }
+        dead
+    }
+
+    pub(super) fn alive(&self, reference: &Reference, now: Now) -> Known<Answer<()>> {
+        let key = self.key_of(reference)?;
+        let Some(key) = key else { return Ok(Answer::Miss(Reason::SessionUnknown)) };
+        Ok(match self.check(&key, now)? {
+            Answer::Hit(_) => Answer::Hit(()),
+            Answer::Miss(reason) => Answer::Miss(reason),
+            Answer::Unavailable => Answer::Unavailable,
+        })
+    }
+
+    pub(super) fn key_of(&self, reference: &Reference) -> Known<Option<Digest>> {
+        let read = || {
+            let r = self.rows.env.read_txn()?;
+            self.rows.key_of(&r, reference)
+        };
+        read().map_err(|e| self.failed(e))
+    }
+
+    /// Whether `record` is revoked by now; if so it dies.
+    fn is_revoked(&self, record: &Record) -> bool {
+        let word = match self.copies.get(record.key()) {
+            Some(copy) => self.word(&copy),
+            None => self.fresh.judge(record, &log::principal(&record.principal), u64::MAX),
+        };
+        if word == Word::Revoked {
+            record.kill(Dead::Revoked);
+        }
+        word == Word::Revoked
+    }
+
+    /// Writes a use down, or notes it for the next second.
+    pub(super) fn touch(&self, record: &Record, path: Option<&[u8]>, now: Now) -> Known<Touch> {
+        self.catch_up()?;
+        if self.is_revoked(record) {
+            return Ok(Touch::Gone);
+        }
+        if record.stands(now) == Err(Dead::Idle) {
+            // Another process may know of a later use.
+            if let Answer::Hit(newer) = self.check(record.key(), now)? {
+                record.advance(newer.last_used_boot().unwrap_or(i64::MIN));
+            }
+        }
+        let near = is_near(record, now);
+        let copy = self.copies.get(record.key());
+        match record.touch(path, now) {
+            Touch::Done => {}
+            other => return Ok(other),
+        }
+        match copy {
+            Some(copy) if !near => {
+                if !std::ptr::eq(&*copy.record, record) {
+                    let _ = copy.record.touch(path, now);
+                }
+                if !self.pending.note(&copy.record, now) {
+                    return self.write_use(record, now);
+                }
+                if self.pending.is_due(now) {
+                    self.flush(now)?;
+                }
+                Ok(Touch::Done)
+            }
+            _ => self.write_use(record, now),
+        }
+    }
+
+    /// Writes one use down at once.
+    fn write_use(&self, record: &Record, now: Now) -> Known<Touch> {
+        let write = || {
+            let mut w = self.rows.env.write_txn()?;
+            let there = self.rows.touch(&mut w, record, self.boot_tag, now)?;
+            w.commit()?;
+            Ok(if there { Touch::Done } else { Touch::Gone })
+        };
+        write().map_err(|e| self.failed(e))
+    }
+
+    /// Notes a use where waiting is not allowed.
+    pub(super) fn touch_later(&self, record: &Record, accompanied: bool, path: Option<&[u8]>, now: Now) -> Later {
+        let companion = accompanied && !record.companion_required();
+        let due = record.last_used_boot().is_some_and(|used| expiry::touch_due(record.ends().idle_secs, used, now));
+        if !companion && !due {
+            return Later::Nothing;
+        }
+        let Some(copy) = self.copies.get(record.key()) else { return Later::MustWait };
+        if (due && is_near(record, now)) || !self.pending.has_room() {
+            return Later::MustWait;
+        }
+        for record in [record, &copy.record] {
+            let _ = record.touch(path, now);
+            if companion {
+                record.require_companion();
+            }
+        }
+        if self.pending.note(&copy.record, now) { Later::Noted } else { Later::MustWait }
+    }
+
+    /// Notes that a session came with its companion.
+    pub(super) fn note_companion(&self, record: &Record, now: Now) -> Known<()> {
+        record.require_companion();
+        match self.copies.get(record.key()) {
+            Some(copy) if self.pending.has_room() => {
+                copy.record.require_companion();
+                let _ = self.pending.note(&copy.record, now);
+                Ok(())
+            }
+            _ => self.write_use(record, now).map(drop),
+        }
+    }
+}
+
+/// Whether a session would be over so soon that its use must be seen by other processes at once.
+fn is_near(record: &Record, now: Now) -> bool {
+    match record.life(now) {
+        Life::Alive { idle_left, .. } => idle_left <= NEAR_SECS,
+        Life::Idle | Life::Ended => true,
+    }
+}

@@ -1,0 +1,298 @@
+//! The revocation environment: the numbered log, the floors, and which sessions were revoked. Small, always synced.
+//!
+//! | database | key | value |
+//! |---|---|---|
+//! | `meta` | `head` | [`Head`] |
+//! | `log` | number, 8 bytes | floor, 8 bytes, and what |
+//! | `idx` | what | floor, 8 bytes, and the Unix second until which it is kept |
+//! | `ends` | that second, 8 bytes, and what | nothing |
+//!
+//! *What* is a letter and a digest, a key's id, or nothing for the whole site. Used by `store::shared` alone. An append
+//! that has returned is **the commit point** of a revocation: it is on disk, and every check that starts later reads it.
+
+use super::tables::{self, Table};
+use crate::base::{Now, Result};
+use crate::crypto::digest::{Digest, sha256};
+use crate::crypto::keyring::KeyId;
+use crate::store::micros;
+use heed::{Env, RoTxn, RwTxn, WithoutTls};
+use std::ops::Bound;
+
+/// What a revocation names.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum What {
+    Session(Digest),
+    /// By the digest of its id.
+    Principal(Digest),
+    Key(KeyId),
+    /// The first half is all there is to it.
+    Chosen([u8; 16]),
+    Site,
+}
+
+/// The name that a principal has in the log: names may be longer than any key.
+pub(super) fn principal(name: &str) -> Digest {
+    sha256(&[b"janua-principal", name.as_bytes()])
+}
+
+impl What {
+    fn bytes(&self) -> Vec<u8> {
+        let (letter, rest): (u8, &[u8]) = match self {
+            What::Session(key) => (b'S', key),
+            What::Principal(digest) => (b'P', digest),
+            What::Key(id) => (b'K', id),
+            What::Chosen(sid) => (b'C', sid),
+            What::Site => (b'A', &[]),
+        };
+        let mut bytes = Vec::with_capacity(1 + rest.len());
+        bytes.push(letter);
+        bytes.extend(rest);
+        bytes
+    }
+
+    fn read(bytes: &[u8]) -> Option<What> {
+        let (letter, rest) = bytes.split_first()?;
+        match letter {
+            b'S' => rest.try_into().ok().map(What::Session),
+            b'P' => rest.try_into().ok().map(What::Principal),
+            b'K' => rest.try_into().ok().map(What::Key),
+            b'C' => rest.try_into().ok().map(What::Chosen),
+            b'A' => rest.is_empty().then_some(What::Site),
+            _ => None,
+        }
+    }
+}
+
+/// One thing to revoke.
+pub(super) struct Entry {
+    pub what: What,
+    /// What is below it is dead; `None`: everything up to this revocation.
+    pub floor: Option<u64>,
+    /// Unix second until which anything could be alive that it kills; `None` leaves no trace but the number.
+    pub until: Option<i64>,
+}
+
+/// The head of the log.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Head {
+    /// The newest number.
+    pub seq: u64,
+    /// Entries up to this one may be gone.
+    pub trimmed: u64,
+    /// The site's floor.
+    pub site: u64,
+    /// When this log began: what was issued before may have been revoked in one that was lost. 0 once the operator has
+    /// said that it was not.
+    pub origin: u64,
+}
+
+const HEAD: &[u8] = b"head";
+
+impl Head {
+    fn bytes(self) -> [u8; 32] {
+        let mut bytes = [0; 32];
+        for (to, number) in bytes.chunks_exact_mut(8).zip([self.seq, self.trimmed, self.site, self.origin]) {
+            to.copy_from_slice(&number.to_be_bytes());
+        }
+        bytes
+    }
+
+    fn read(bytes: &[u8]) -> Option<Head> {
+        let number = |at: usize| bytes.get(at..)?.first_chunk().map(|bytes| u64::from_be_bytes(*bytes));
+        let head = Head { seq: number(0)?, trimmed: number(8)?, site: number(16)?, origin: number(24)? };
+        (bytes.len() == 32).then_some(head)
+    }
+
+    /// What is below it is dead, whatever it is.
+    pub(super) fn floor(&self) -> u64 {
+        self.site.max(self.origin)
+    }
+}
+
+/// The environment.
+pub(super) struct Log {
+    pub env: Env<WithoutTls>,
+    meta: Table,
+    log: Table,
+    idx: Table,
+    ends: Table,
+}
+
+fn damaged() -> heed::Error {
+    heed::Error::Mdb(heed::MdbError::Corrupted)
+}
+
+/// A number and what stands behind it.
+fn split(bytes: &[u8]) -> heed::Result<(u64, &[u8])> {
+    let (number, rest) = bytes.split_first_chunk().ok_or_else(damaged)?;
+    Ok((u64::from_be_bytes(*number), rest))
+}
+
+impl Log {
+    /// Opens the databases. `high`: the highest number that any session carries. A log that is new, or older than the
+    /// sessions, has lost revocations: everything issued before now is refused from here on.
+    pub(super) fn open(env: Env<WithoutTls>, high: u64, now: Now) -> Result<Log> {
+        let [meta, log, idx, ends] = tables::open(&env, ["meta", "log", "idx", "ends"])?;
+        let log = Log { env, meta, log, idx, ends };
+        let settled = log.env.write_txn().and_then(|mut w| {
+            let head = log.meta.get(&w, HEAD)?.map(|bytes| Head::read(bytes).ok_or_else(damaged)).transpose()?;
+            let lost = head.is_none_or(|head| head.seq < high);
+            if lost {
+                let before = head.unwrap_or_default();
+                let seq = before.seq.max(high).saturating_add(1).max(micros(now));
+                log.meta.put(&mut w, HEAD, &Head { seq, trimmed: seq, origin: seq, ..before }.bytes())?;
+                return w.commit();
+            }
+            w.abort();
+            Ok(())
+        });
+        settled.map_err(|e| super::place::explained(&e, log.env.path()))?;
+        Ok(log)
+    }
+
+    pub(super) fn head(&self, r: &RoTxn<'_>) -> heed::Result<Head> {
+        self.meta.get(r, HEAD)?.and_then(Head::read).ok_or_else(damaged)
+    }
+
+    /// Writes the entries down, each under a number of its own, and returns the last. The only way in.
+    pub(super) fn append(&self, entries: &[Entry], now: Now) -> heed::Result<u64> {
+        let mut w = self.env.write_txn()?;
+        let mut head = self.head(&w)?;
+        for entry in entries {
+            head.seq = head.seq.saturating_add(1).max(micros(now));
+            let (what, floor) = (entry.what.bytes(), entry.floor.unwrap_or(head.seq));
+            let value = [&floor.to_be_bytes()[..], &what].concat();
+            self.log.put(&mut w, &head.seq.to_be_bytes(), &value)?;
+            match (entry.what, entry.until) {
+                (What::Site, _) => head.site = head.site.max(floor),
+                (_, Some(until)) => self.keep(&mut w, &what, floor, until)?,
+                (_, None) => {}
+            }
+        }
+        if entries.is_empty() {
+            head.seq = head.seq.saturating_add(1).max(micros(now));
+        }
+        self.meta.put(&mut w, HEAD, &head.bytes())?;
+        w.commit()?;
+        Ok(head.seq)
+    }
+
+    fn keep(&self, w: &mut RwTxn<'_>, what: &[u8], floor: u64, until: i64) -> heed::Result<()> {
+        let known = self.idx.get(w, what)?.map(read_kept).transpose()?;
+        let (before, kept) = known.unwrap_or((0, i64::MIN));
+        let value = [floor.max(before).to_be_bytes(), until.max(kept).to_be_bytes()].concat();
+        self.idx.put(w, what, &value)?;
+        if known.is_none() {
+            self.ends.put(w, &end_key(until, what), &[])?;
+        }
+        Ok(())
+    }
+
+    /// Forgets that an older log was lost: what was issued before this one began is good again, but for what this one
+    /// revoked.
+    pub(super) fn accept_older(&self, now: Now) -> heed::Result<()> {
+        let mut w = self.env.write_txn()?;
+        let head = self.head(&w)?;
+        let seq = head.seq.saturating_add(1).max(micros(now));
+        let value = [&head.site.to_be_bytes()[..], &What::Site.bytes()].concat();
+        self.log.put(&mut w, &seq.to_be_bytes(), &value)?;
+        self.meta.put(&mut w, HEAD, &Head { seq, origin: 0, ..head }.bytes())?;
+        w.commit()
+    }
+
+    /// Whether a session is in the index of revoked ones.
+    pub(super) fn has_session(&self, r: &RoTxn<'_>, key: &Digest) -> heed::Result<bool> {
+        let mut what = [b'S'; 33];
+        let [_, rest @ ..] = &mut what;
+        rest.copy_from_slice(key);
+        Ok(self.idx.get(r, &what)?.is_some())
+    }
+
+    /// The floor of what is not a session.
+    pub(super) fn floor_of(&self, r: &RoTxn<'_>, what: What) -> heed::Result<u64> {
+        Ok(self.idx.get(r, &what.bytes())?.map(read_kept).transpose()?.map_or(0, |(floor, _)| floor))
+    }
+
+    /// Tells each entry after `from`, in order: its number, its floor, what it names.
+    pub(super) fn since(&self, r: &RoTxn<'_>, from: u64, mut tell: impl FnMut(u64, u64, What)) -> heed::Result<()> {
+        let first = from.saturating_add(1).to_be_bytes();
+        for row in self.log.range(r, &(Bound::Included(&first[..]), Bound::Unbounded))? {
+            let (number, value) = row?;
+            let (floor, what) = split(value)?;
+            let what = What::read(what).ok_or_else(damaged)?;
+            tell(split(number)?.0, floor, what);
+        }
+        Ok(())
+    }
+
+    /// Tells every floor that is kept.
+    pub(super) fn floors(&self, r: &RoTxn<'_>, mut tell: impl FnMut(u64, What)) -> heed::Result<()> {
+        for letter in [b"P", b"K", b"C"] {
+            for row in self.idx.prefix_iter(r, letter)? {
+                let (what, value) = row?;
+                tell(read_kept(value)?.0, What::read(what).ok_or_else(damaged)?);
+            }
+        }
+        Ok(())
+    }
+
+    /// Lets go of what nothing alive can need any more: looks at no more than `budget` entries, returns at how many.
+    pub(super) fn forget(&self, now: Now, budget: usize) -> heed::Result<usize> {
+        let due = |table: &Table, r: &RoTxn<'_>| -> heed::Result<Option<(i64, Vec<u8>)>> {
+            let Some((key, _)) = table.first(r)? else { return Ok(None) };
+            let (end, what) = split(key)?;
+            let end = i64::try_from(end).unwrap_or(i64::MAX);
+            Ok((end <= now.unix()).then(|| (end, what.to_vec())))
+        };
+        let r = self.env.read_txn()?;
+        if budget == 0 || due(&self.ends, &r)?.is_none() {
+            return Ok(0);
+        }
+        drop(r);
+        let mut w = self.env.write_txn()?;
+        let mut looked = 0;
+        while looked < budget {
+            let Some((end, what)) = due(&self.ends, &w)? else { break };
+            looked += 1;
+            self.ends.delete(&mut w, &end_key(end, &what))?;
+            // Raised since: it is looked at again when the newer floor can go.
+            match self.idx.get(&w, &what)?.map(read_kept).transpose()? {
+                Some((_, until)) if until > now.unix() => self.ends.put(&mut w, &end_key(until, &what), &[])?,
+                Some(_) => drop(self.idx.delete(&mut w, &what)?),
+                None => {}
+            }
+        }
+        w.commit()?;
+        Ok(looked)
+    }
+
+    /// Shortens the log to what came after `before`, when it is longer than `length`.
+    pub(super) fn trim(&self, before: u64, length: u64) -> heed::Result<()> {
+        {
+            let r = self.env.read_txn()?;
+            let oldest = self.log.first(&r)?.map(|(number, _)| split(number)).transpose()?;
+            if self.log.len(&r)? <= length || oldest.is_none_or(|(number, _)| number >= before) {
+                return Ok(());
+            }
+        }
+        let mut w = self.env.write_txn()?;
+        let mut head = self.head(&w)?;
+        let upto = before.min(head.seq);
+        let end = upto.to_be_bytes();
+        self.log.delete_range(&mut w, &(Bound::Unbounded, Bound::Included(&end[..])))?;
+        head.trimmed = head.trimmed.max(upto);
+        self.meta.put(&mut w, HEAD, &head.bytes())?;
+        w.commit()
+    }
+}
+
+fn end_key(until: i64, what: &[u8]) -> Vec<u8> {
+    let until = u64::try_from(until).unwrap_or(0);
+    [&until.to_be_bytes()[..], what].concat()
+}
+
+fn read_kept(bytes: &[u8]) -> heed::Result<(u64, i64)> {
+    let (floor, rest) = split(bytes)?;
+    let (until, _) = split(rest)?;
+    Ok((floor, i64::from_be_bytes(until.to_be_bytes())))
+}

@@ -1,0 +1,94 @@
+//! Uses that are still to be written down: noted without waiting, written many at a time.
+//!
+//! Used by `store::shared` alone. What is noted is lost with the process; that is why nothing is noted that could end a
+//! session early elsewhere (`Core::is_near`), and why a note is written within about a second.
+
+use crate::base::Now;
+use crate::session::Record;
+use parking_lot::Mutex;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
+
+/// Notes at a time; more are written at once by whoever may wait.
+const ROOM: usize = 8192;
+
+/// Seconds after which a note is written by whoever comes along and may wait.
+const PATIENCE: i64 = 1;
+
+/// The notes. Any thread; noting allocates nothing.
+pub(super) struct Pending {
+    notes: Mutex<Vec<Arc<Record>>>,
+    /// Boot second of the oldest note; the end of time when there is none.
+    oldest: AtomicI64,
+}
+
+impl Pending {
+    pub(super) fn new() -> Pending {
+        Pending { notes: Mutex::new(Vec::with_capacity(ROOM)), oldest: AtomicI64::new(i64::MAX) }
+    }
+
+    /// Notes that `record` has something to write down. `false`: there is no room.
+    pub(super) fn note(&self, record: &Arc<Record>, now: Now) -> bool {
+        let mut notes = self.notes.lock();
+        if notes.len() >= ROOM {
+            return false;
+        }
+        notes.push(Arc::clone(record));
+        self.oldest.fetch_min(now.boot(), Ordering::Relaxed);
+        true
+    }
+
+    pub(super) fn has_room(&self) -> bool {
+        self.notes.lock().len() < ROOM
+    }
+
+    /// Whether a note has waited long enough.
+    pub(super) fn is_due(&self, now: Now) -> bool {
+        now.boot().saturating_sub(PATIENCE) >= self.oldest.load(Ordering::Relaxed)
+    }
+
+    /// Takes all notes.
+    pub(super) fn take(&self) -> Vec<Arc<Record>> {
+        let mut notes = self.notes.lock();
+        if notes.is_empty() {
+            return Vec::new();
+        }
+        self.oldest.store(i64::MAX, Ordering::Relaxed);
+        std::mem::replace(&mut *notes, Vec::with_capacity(ROOM))
+    }
+
+    /// Puts notes back that could not be written.
+    pub(super) fn put_back(&self, mut back: Vec<Arc<Record>>, now: Now) {
+        let mut notes = self.notes.lock();
+        let room = ROOM.saturating_sub(notes.len());
+        notes.extend(back.drain(..back.len().min(room)));
+        if !notes.is_empty() {
+            self.oldest.fetch_min(now.boot(), Ordering::Relaxed);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::base::Clock;
+    use crate::session::NewSession;
+
+    #[test]
+    fn notes_are_bounded_and_come_back_when_they_cannot_be_written() {
+        let (clock, pending) = (Clock::fake(1_000), Pending::new());
+        let record = Arc::new(Record::new(NewSession::of("Aladdin", 60, 600, 1), clock.now()));
+        assert!(!pending.is_due(clock.now()));
+        for _ in 0..ROOM {
+            assert!(pending.has_room() && pending.note(&record, clock.now()));
+        }
+        assert!(!pending.has_room() && !pending.note(&record, clock.now()));
+        assert!(!pending.is_due(clock.now()));
+        clock.advance(1);
+        assert!(pending.is_due(clock.now()));
+        let taken = pending.take();
+        assert_eq!((taken.len(), pending.is_due(clock.now())), (ROOM, false));
+        pending.put_back(taken, clock.now());
+        assert!(!pending.has_room() && pending.take().len() == ROOM && pending.take().is_empty());
+    }
+}

@@ -1,0 +1,214 @@
+//! The folder of a shared store: who may be in it, what was left there, and one open environment for each path.
+//!
+//! | name | what |
+//! |---|---|
+//! | `lock` | held while a process opens the store |
+//! | `boot` | the boot in which sessions were last opened, and whether without syncing |
+//! | `sessions/` | an LMDB environment: rows, index, times |
+//! | `revocations/` | another one, small, always synced: the log |
+//!
+//! Used by `store::shared` alone. Nothing is removed but sessions that a crash of the system may have torn: written
+//! without syncing, in another boot.
+
+use super::sys;
+use super::{Durability, Settings};
+use crate::base::{Error, Result, Status};
+use crate::crypto::digest::sha256;
+use heed::{Env, MdbError, WithoutTls};
+use std::fs::{self, File, OpenOptions, TryLockError};
+use std::io::ErrorKind;
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+/// How long another process may take to open the store.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// The environments of a store.
+pub(super) struct Opened {
+    pub sessions: Env<WithoutTls>,
+    pub revocations: Env<WithoutTls>,
+    pub boot_tag: u64,
+    /// Held until both are set up.
+    pub lock: File,
+}
+
+/// Opens both environments, and makes folder and files where `settings` allows it.
+pub(super) fn open(settings: &Settings) -> Result<Opened> {
+    let path = &settings.path;
+    folder(path, settings.create)?;
+    let lock = lock(&path.join("lock"), settings.create)?;
+    let boot = boot_id();
+    settle(path, settings.durability, &boot)?;
+    let open = |name: &str, map: usize, synced: bool| {
+        let place = path.join(name);
+        folder(&place, settings.create)?;
+        let env = sys::open(&place, map, synced).map_err(|e| explained(&e, &place))?;
+        whole(&env, &place)?;
+        Ok::<_, Error>(env)
+    };
+    let revocations = open("revocations", settings.revocations_map, true)?;
+    let sessions = open("sessions", settings.sessions_map, settings.durability == Durability::Disk)?;
+    let tag = sha256(&[b"janua-boot", boot.as_bytes()]);
+    let boot_tag = tag.first_chunk().map_or(0, |bytes| u64::from_be_bytes(*bytes));
+    Ok(Opened { sessions, revocations, boot_tag, lock })
+}
+
+/// A folder that nobody else may enter.
+fn folder(path: &Path, create: bool) -> Result<()> {
+    let shown = path.display();
+    if create {
+        match make(path) {
+            Err(e) if e.kind() != ErrorKind::AlreadyExists => {
+                return Err(Error::unavailable(format!("{shown}: the store's folder cannot be made: {e}")));
+            }
+            _ => {}
+        }
+    }
+    let found = fs::metadata(path).map_err(|e| match e.kind() {
+        ErrorKind::NotFound => Error::not_found(format!("{shown}: there is no store yet; the host makes it")),
+        _ => Error::unavailable(format!("{shown}: the store's folder cannot be reached: {e}")),
+    })?;
+    if !found.is_dir() {
+        return Err(Error::invalid(format!("{shown}: store.path must be a folder")));
+    }
+    private(path, &found)
+}
+
+#[cfg(unix)]
+fn make(path: &Path) -> std::io::Result<()> {
+    use std::os::unix::fs::DirBuilderExt;
+    fs::DirBuilder::new().mode(0o700).create(path)
+}
+
+#[cfg(not(unix))]
+fn make(path: &Path) -> std::io::Result<()> {
+    fs::create_dir(path)
+}
+
+#[cfg(unix)]
+fn private(path: &Path, found: &fs::Metadata) -> Result<()> {
+    use std::os::unix::fs::MetadataExt;
+    let (mode, shown) = (found.mode() & 0o7777, path.display());
+    if mode & 0o077 != 0 {
+        let text = format!("{shown}: open to other users (mode {mode:04o}); chmod 0700 {shown}");
+        return Err(Error::invalid(text));
+    }
+    Ok(())
+}
+
+#[cfg(not(unix))]
+fn private(_: &Path, _: &fs::Metadata) -> Result<()> {
+    Ok(())
+}
+
+/// Takes the lock under which a store is opened.
+fn lock(path: &Path, create: bool) -> Result<File> {
+    let failed = |e: std::io::Error| {
+        Error::unavailable(format!("{}: cannot be opened: {e}; the store belongs to another user?", path.display()))
+    };
+    let file = OpenOptions::new().create(create).truncate(false).write(true).open(path).map_err(failed)?;
+    let start = Instant::now();
+    loop {
+        match file.try_lock() {
+            Ok(()) => return Ok(file),
+            Err(TryLockError::Error(e)) => return Err(failed(e)),
+            Err(TryLockError::WouldBlock) if start.elapsed() > PATIENCE => {
+                let text = "another process has been opening the store for ten seconds; look for one that hangs";
+                return Err(Error::new(Status::Unavailable, text).at(path.display()));
+            }
+            Err(TryLockError::WouldBlock) => std::thread::sleep(Duration::from_millis(5)),
+        }
+    }
+}
+
+/// Removes sessions that were written without syncing in another boot, and writes down how this boot writes them.
+fn settle(path: &Path, durability: Durability, boot: &str) -> Result<()> {
+    let (file, unsynced) = (path.join("boot"), format!("{boot} process\n"));
+    let failed = |what: &str, e: std::io::Error| Error::unavailable(format!("{}: {what}: {e}", file.display()));
+    let before = match fs::read_to_string(&file) {
+        Ok(text) => text,
+        Err(e) if e.kind() == ErrorKind::NotFound => String::new(),
+        Err(e) => return Err(failed("cannot be read", e)),
+    };
+    if before.ends_with(" process\n") && before != unsynced {
+        for name in ["data.mdb", "lock.mdb"] {
+            match fs::remove_file(path.join("sessions").join(name)) {
+                Err(e) if e.kind() != ErrorKind::NotFound => return Err(failed("sessions cannot be renewed", e)),
+                _ => {}
+            }
+        }
+    }
+    // Once written without syncing, it counts as such for the rest of the boot.
+    let now = match durability {
+        Durability::Disk if before != unsynced => format!("{boot} disk\n"),
+        _ => unsynced,
+    };
+    if now != before {
+        // On disk before the first session is: what it says must be known after a crash.
+        let write = || {
+            use std::io::Write;
+            let mut new = File::create(path.join("boot.new"))?;
+            new.write_all(now.as_bytes())?;
+            new.sync_all()?;
+            fs::rename(path.join("boot.new"), &file)?;
+            File::open(path)?.sync_all()
+        };
+        write().map_err(|e| failed("cannot be written", e))?;
+    }
+    Ok(())
+}
+
+/// What names this boot of the machine.
+fn boot_id() -> String {
+    let id = fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap_or_default();
+    let plain: String = id.chars().filter(char::is_ascii_graphic).take(64).collect();
+    if plain.is_empty() { "unknown".to_owned() } else { plain }
+}
+
+/// A file that was cut short would stop the process where its map is read: it is filled up again, and then looked
+/// through, so that what is missing is found as damage.
+fn whole(env: &Env<WithoutTls>, place: &Path) -> Result<()> {
+    let stat = env.unnamed_database_stat();
+    let needed = (env.info().last_page_number as u64 + 1).saturating_mul(u64::from(stat.page_size));
+    let damaged = |e: &heed::Error| explained(e, place);
+    let has = env.real_disk_size().map_err(|e| damaged(&e))?;
+    if has >= needed {
+        return Ok(());
+    }
+    let file = place.join("data.mdb");
+    let fill = || OpenOptions::new().write(true).open(&file)?.set_len(needed);
+    fill().map_err(|e| Error::unavailable(format!("{}: cut short, and cannot be filled up: {e}", file.display())))?;
+    super::tables::look_through(env).map_err(|e| damaged(&e))
+}
+
+/// What went wrong, and what to do about it.
+pub(super) fn explained(error: &heed::Error, place: &Path) -> Error {
+    let shown = place.display();
+    let text = |what: &str| Error::unavailable(format!("{shown}: {what}"));
+    match error {
+        heed::Error::Mdb(MdbError::MapFull) => text("the store is full: nobody can log in until sessions have ended"),
+        heed::Error::Mdb(MdbError::ReadersFull) => {
+            text("all 4096 places for readers are taken; is there a process that hangs?")
+        }
+        heed::Error::Mdb(MdbError::Invalid | MdbError::VersionMismatch) => {
+            text("data.mdb is no file of this store; move it away, and a new one is made")
+        }
+        heed::Error::Mdb(MdbError::Corrupted | MdbError::PageNotFound | MdbError::Panic | MdbError::Incompatible) => {
+            text("data.mdb is damaged; stop all processes and move it away: a new one is made")
+        }
+        heed::Error::Mdb(MdbError::MapResized) => text("another process uses it with a larger map: run one version"),
+        heed::Error::EnvAlreadyOpened => Error::new(
+            Status::Fork,
+            format!(
+                "{shown}: this process, or the one that it was forked from, has the store open already: attach after the last fork"
+            ),
+        ),
+        heed::Error::Io(e) => match e.kind() {
+            ErrorKind::StorageFull | ErrorKind::QuotaExceeded => text("the disk is full: make room"),
+            ErrorKind::ReadOnlyFilesystem => text("the file system is read-only: mount it writable"),
+            ErrorKind::PermissionDenied => text("this user may not write it: run all processes as its owner"),
+            _ => text(&format!("the system says: {e}")),
+        },
+        other => text(&other.to_string()),
+    }
+}

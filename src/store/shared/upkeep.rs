@@ -1,0 +1,211 @@
+//! What maintenance does: writes noted uses down, sweeps, shortens the log, clears what dead processes left.
+//!
+//! The part of `store::shared` that nobody waits for. Steps are small, so that a writer never waits long for one; checks
+//! never wait for any.
+
+use super::codec::Row;
+use super::core::Core;
+use super::log;
+use super::place::explained;
+use super::rows::Rows;
+use crate::base::{Error, Now};
+use crate::crypto::digest::Digest;
+use crate::expiry::Life;
+use crate::session::{Dead, Record};
+use crate::store::{Listed, Unavailable, listed, micros, until_look};
+use heed::{RoTxn, RwTxn};
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+/// Rows looked at in one hold of the write lock, and rows touched.
+const STEP: usize = 256;
+const TOUCHES: usize = 1024;
+
+/// The log is kept for so many seconds, and for so many entries in any case.
+const LOG_SECS: u64 = 600;
+const LOG_ENTRIES: u64 = 1000;
+
+impl Core {
+    /// Writes all noted uses down, many in one commit.
+    pub(super) fn flush(&self, now: Now) -> Result<(), Unavailable> {
+        let mut notes = self.pending.take();
+        let mut step = TOUCHES;
+        while !notes.is_empty() {
+            let rest = notes.split_off(notes.len().min(step));
+            match self.write_notes(&notes, now) {
+                Ok(()) => notes = rest,
+                Err(error) => {
+                    notes.extend(rest);
+                    // A commit writes pages anew before it frees the old ones: a full store has room for fewer.
+                    if step > 1 && matches!(error, heed::Error::Mdb(heed::MdbError::MapFull)) {
+                        step /= 4;
+                        continue;
+                    }
+                    self.pending.put_back(notes, now);
+                    return Err(self.failed(error));
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn write_notes(&self, notes: &[Arc<Record>], now: Now) -> heed::Result<()> {
+        let mut w = self.rows.env.write_txn()?;
+        for record in notes {
+            match record.death() {
+                None => drop(self.rows.touch(&mut w, record, self.boot_tag, now)?),
+                Some(dead) => self.write_death(&mut w, record, dead, now)?,
+            }
+        }
+        w.commit()
+    }
+
+    /// A session that this process found over. That it is idle the row has to say as well: another process may have
+    /// used it.
+    fn write_death(&self, w: &mut RwTxn<'_>, record: &Record, dead: Dead, now: Now) -> heed::Result<()> {
+        let Some(held) = self.rows.held(w, record.key(), self.boot_tag, now)? else { return Ok(()) };
+        if dead == Dead::Idle && matches!(held.record.life(now), Life::Alive { .. }) {
+            return Ok(());
+        }
+        self.rows.entomb(w, &held, &log::principal(&held.record.principal), dead, None)
+    }
+
+    /// See [`Store::tend`](crate::store::Store::tend).
+    pub(super) fn tend(&self, now: Now) -> Result<(), Error> {
+        self.find_replaced()?;
+        let flushed = self.flush(now);
+        self.fresh.purge();
+        let tidy = || {
+            self.rows.env.clear_stale_readers()?;
+            self.log.env.clear_stale_readers()?;
+            self.log.trim(micros(now).saturating_sub(LOG_SECS * 1_000_000), LOG_ENTRIES)
+        };
+        let tidied = tidy().map_err(|e| explained(&e, &self.path));
+        match (self.fault(), flushed) {
+            (Some(fault), _) => Err(fault),
+            (None, Err(Unavailable)) => Err(Error::unavailable(format!("{}: did not answer", self.path.display()))),
+            (None, Ok(())) => tidied,
+        }
+    }
+
+    /// A store whose files were put away or replaced is no store any more: others would not hear of what is revoked here.
+    fn find_replaced(&self) -> Result<(), Error> {
+        let same = |env: &heed::Env<heed::WithoutTls>| {
+            let ours = env.try_clone_inner_file().ok().and_then(|file| file.metadata().ok());
+            let there = std::fs::metadata(env.path().join("data.mdb")).ok();
+            ours.as_ref().map(identity) == there.as_ref().map(identity) && there.is_some()
+        };
+        if same(&self.rows.env) && same(&self.log.env) {
+            return Ok(());
+        }
+        self.replaced.store(true, Ordering::Relaxed);
+        let text = "the store's files were moved away or replaced under this process: restart it";
+        Err(Error::unavailable(format!("{}: {text}", self.path.display())))
+    }
+
+    /// See [`Store::sweep`](crate::store::Store::sweep).
+    pub(super) fn sweep(&self, now: Now, budget: usize) -> heed::Result<usize> {
+        let mut looked = 0;
+        while looked < budget {
+            let step = STEP.min(budget - looked);
+            let done = self.log.forget(now, step)?;
+            looked += done;
+            if done < step {
+                break;
+            }
+        }
+        while looked < budget {
+            let step = STEP.min(budget - looked);
+            let done = self.sweep_rows(now, step)?;
+            looked += done;
+            if done < step {
+                break;
+            }
+        }
+        Ok(looked)
+    }
+
+    fn sweep_rows(&self, now: Now, step: usize) -> heed::Result<usize> {
+        let r = self.rows.env.read_txn()?;
+        if self.rows.first_due(&r, now)?.is_none() {
+            return Ok(0);
+        }
+        drop(r);
+        let mut w = self.rows.env.write_txn()?;
+        if self.catch_up().is_err() {
+            return Ok(0);
+        }
+        let l = self.log.env.read_txn()?;
+        let mut looked = 0;
+        while looked < step {
+            let Some(due) = self.rows.first_due(&w, now)? else { break };
+            let next = self.visit(&mut w, &l, &due.1, now)?;
+            self.rows.look_again(&mut w, due, next)?;
+            looked += 1;
+        }
+        w.commit()?;
+        Ok(looked)
+    }
+
+    /// Looks at one row: buries what is over, clears a tombstone that has stood its time. When to look next.
+    fn visit(&self, w: &mut RwTxn<'_>, l: &RoTxn<'_>, key: &Digest, now: Now) -> heed::Result<Option<i64>> {
+        let ends = match self.rows.get(w, key)? {
+            None => return Ok(None),
+            Some(Row::Tomb(tomb)) => tomb.ends,
+            Some(Row::Live(row)) => {
+                let held = Rows::hold(row, key, self.boot_tag, now)?;
+                match self.judge(&held, l, now)? {
+                    Ok(()) => return Ok(Some(now.unix().saturating_add(until_look(&held.record, now).max(1)))),
+                    Err(dead) => {
+                        self.rows.entomb(w, &held, &log::principal(&held.record.principal), dead, None)?;
+                        self.kill(key, dead);
+                    }
+                }
+                held.record.ends().absolute_unix
+            }
+        };
+        if ends > now.unix() {
+            return Ok(Some(ends));
+        }
+        self.rows.clear(w, key)?;
+        self.copies.remove(key);
+        Ok(None)
+    }
+
+    /// See [`Store::list`](crate::store::Store::list).
+    pub(super) fn list(&self, now: Now, max: usize) -> Result<Vec<Listed>, Unavailable> {
+        self.catch_up()?;
+        let read = || {
+            let (r, l) = (self.rows.env.read_txn()?, self.log.env.read_txn()?);
+            let mut found = Vec::new();
+            self.rows.walk(&r, |key, row| {
+                if found.len() >= max {
+                    return Ok(false);
+                }
+                let held = Rows::hold(row, key, self.boot_tag, now)?;
+                if self.judge(&held, &l, now)?.is_ok() {
+                    // The last path may be younger here than in the row.
+                    let copy = self.copies.get(key).filter(|copy| copy.record.last_path().is_some());
+                    let shown = copy.as_ref().map_or(&held.record, |copy| &*copy.record);
+                    found.extend(listed(shown, now));
+                }
+                Ok(true)
+            })?;
+            Ok(found)
+        };
+        let mut rows: Vec<Listed> = read().map_err(|e| self.failed(e))?;
+        rows.sort_unstable_by_key(|row| (row.created, row.reference));
+        Ok(rows)
+    }
+}
+
+#[cfg(unix)]
+fn identity(file: &std::fs::Metadata) -> (u64, u64) {
+    use std::os::unix::fs::MetadataExt;
+    (file.dev(), file.ino())
+}
+
+#[cfg(not(unix))]
+fn identity(_: &std::fs::Metadata) -> (u64, u64) {
+    (0, 0)
+}
