@@ -57,11 +57,17 @@ fn nothing_but_the_clock_is_asked() {
     let house = House::new();
     match std::env::var(CHILD).as_deref() {
         Ok("C") => decide(&C::new(&house), false),
+        #[cfg(feature = "shared")]
+        Ok("shared") => {
+            let store = "kind = 'shared'\npath = 'state'";
+            decide(&Rust::over(store, &house, Clock::system(), None), false)
+        }
         Ok("planted") => decide(&Rust::new(&house, Clock::system(), None), true),
         Ok(_) => decide(&Rust::new(&house, Clock::system(), None), false),
         Err(_) => {}
     }
-    for door in ["Rust", "C"] {
+    let shared = cfg!(feature = "shared").then_some("shared");
+    for door in ["Rust", "C"].into_iter().chain(shared) {
         let status = child(door, &house);
         assert!(status.success(), "{door}: {status}; signal 31 is a system call");
     }

@@ -69,6 +69,18 @@ fn a_check_through_rust_allocates_nothing() {
 }
 
 #[test]
+#[cfg(feature = "shared")]
+fn a_check_over_the_shared_store_allocates_nothing() {
+    let house = House::new();
+    let store = "kind = 'shared'\npath = 'state'";
+    let door = Rust::over(store, &house, house.clock.clone(), None);
+    // Within the minute of a copy, a touch falls due.
+    let advance = |case: &Case| house.clock.advance(if case.profile == "mauro" { 1 } else { 0 });
+    let wrong = failures("shared", &door, 50, &advance);
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
 fn a_check_through_c_allocates_nothing() {
     let house = House::new();
     let wrong = failures("C", &C::new(&house), 25, &|_| ());

@@ -1,5 +1,5 @@
-//! The check path of the memory store allocates nothing: hits, touches that are due with a path, misses, tombstones,
-//! probes and tokens.
+//! The check path allocates nothing. In the memory store: hits, touches that are due with a path, misses, tombstones,
+//! probes and tokens. In the shared one: hits from a copy, with uses noted, dead copies, and tokens.
 
 #[path = "../benches/counting/sys.rs"]
 mod counting;
@@ -15,6 +15,12 @@ static ALLOCATOR: counting::Counting = counting::Counting::new();
 // The only test of this program: another one's thread would be counted as well.
 #[test]
 fn the_check_path_allocates_nothing() {
+    the_memory_store();
+    #[cfg(feature = "shared")]
+    the_shared_store();
+}
+
+fn the_memory_store() {
     let clock = Clock::fake(1_700_000_000);
     let store =
         Memory::new(Settings { longest_secs: 86_400, older: Older::Refused, floors: Vec::new() }, clock.now()).unwrap();
@@ -41,4 +47,42 @@ fn the_check_path_allocates_nothing() {
         assert!(store.floor("Aladdin").unwrap() <= old);
     }
     assert_eq!((ALLOCATOR.calls(), ALLOCATOR.bytes()), (calls, bytes));
+}
+
+#[cfg(feature = "shared")]
+fn the_shared_store() {
+    use janua::store::Later;
+    use janua::store::shared::{Durability, Settings, Shared};
+    let folder = std::path::Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("allocations-{}", std::process::id()));
+    let clock = Clock::fake(1_700_000_000);
+    let settings = Settings::new(folder.clone(), Durability::Process, 86_400, Vec::new());
+    let store = Shared::new(Settings { sessions_map: 64 << 20, revocations_map: 64 << 20, ..settings }, clock.clone());
+    store.attach().unwrap();
+    let (live, gone) = (id::key("s", "p", "", b"live"), id::key("s", "p", "", b"gone"));
+    let chosen = id::chosen_key("s", "p", "", "Aladdin", b"1");
+    let old = store.seq().unwrap();
+    for key in [live, gone] {
+        let new = NewSession { keep_path: true, ..NewSession::of("Aladdin", 1_800, 43_200, old) };
+        store.insert(key, Record::new(new, clock.now()), 10, clock.now()).unwrap();
+    }
+    store.revoke(Revocation::Session(gone), clock.now()).unwrap();
+    store.revoke(Revocation::Principal("AlexK"), clock.now()).unwrap();
+    store.revoke(Revocation::Chosen(chosen), clock.now()).unwrap();
+    let (calls, bytes) = (ALLOCATOR.calls(), ALLOCATOR.bytes());
+    let mut noted = 0;
+    for _ in 0..100 {
+        let Answer::Hit(record) = store.check(&live, clock.now()) else { panic!("it is alive") };
+        noted += usize::from(store.touch_later(&record, true, Some(b"/api/documents/1"), clock.now()) == Later::Noted);
+        assert!(matches!(store.check(&gone, clock.now()), Answer::Miss(_)));
+        assert_eq!(store.token_revoked("AlexK", &[1; 8], None, old), Ok(true));
+        assert_eq!(store.token_revoked("Aladdin", &[1; 8], Some(&chosen), old), Ok(true));
+        assert_eq!(store.token_revoked("Aladdin", &[1; 8], None, old), Ok(false));
+        assert!(store.floor("Aladdin").unwrap() <= old);
+        // Copies live for a minute; this goes to its end and no further.
+        clock.advance(i64::from(noted == 1) * 60);
+    }
+    assert_eq!((ALLOCATOR.calls(), ALLOCATOR.bytes()), (calls, bytes));
+    assert!(noted >= 2, "a companion and a use");
+    drop(store);
+    std::fs::remove_dir_all(folder).unwrap();
 }

@@ -75,9 +75,10 @@ pub trait Door {
 }
 
 /// The configuration of both doors.
-fn configuration() -> String {
+fn configuration(store: &str) -> String {
     format!(
-        "[engine]\nsite = 'data.example.org'\n[keyring]\npath = 'ephemeral'\n[directory]\nusers = 'users.toml'\n{CHEAP}"
+        "[engine]\nsite = 'data.example.org'\n[keyring]\npath = 'ephemeral'\n[directory]\nusers = 'users.toml'\n{CHEAP}\
+         [store]\n{store}\n"
     )
 }
 
@@ -89,8 +90,13 @@ pub struct Rust {
 
 impl Rust {
     pub fn new(house: &House, clock: Clock, audit: Option<Box<dyn Audit>>) -> Rust {
+        Rust::over("kind = 'memory'", house, clock, audit)
+    }
+
+    /// Before an engine over the store of these settings.
+    pub fn over(store: &str, house: &House, clock: Clock, audit: Option<Box<dyn Audit>>) -> Rust {
         let mut config = Config::new();
-        config.read_text("janua.toml", &configuration(), &house.folder).unwrap();
+        config.read_text("janua.toml", &configuration(store), &house.folder).unwrap();
         config.set_clock(clock);
         if let Some(audit) = audit {
             config.set_audit(audit);

@@ -83,7 +83,7 @@ impl Copies {
     }
 
     /// Puts a copy in; one that is there already (another thread was faster) stays and is returned.
-    pub(super) fn put(&self, copy: Copy) -> Arc<Copy> {
+    pub(super) fn put(&self, copy: Arc<Copy>) -> Arc<Copy> {
         let hash = hash(&copy.record.key);
         let mut shard = self.shard(hash).write();
         if let Some(there) = shard.find(hash, |other| other.record.key == copy.record.key) {
@@ -92,7 +92,6 @@ impl Copies {
         if shard.len() >= ROOM {
             shard.clear();
         }
-        let copy = Arc::new(copy);
         shard.insert_unique(hash, Arc::clone(&copy), |copy| self::hash(&copy.record.key));
         copy
     }
@@ -112,10 +111,10 @@ mod tests {
     use crate::base::Clock;
     use crate::session::NewSession;
 
-    fn copy(number: u32, clock: &Clock) -> Copy {
+    fn copy(number: u32, clock: &Clock) -> Arc<Copy> {
         let mut record = Record::new(NewSession::of("Aladdin", 60, 600, 1), clock.now());
         record.key = crate::session::id::key("s", "p", "", &number.to_be_bytes());
-        Copy::new(Arc::new(record), [0; 32], 1, clock.now())
+        Arc::new(Copy::new(Arc::new(record), [0; 32], 1, clock.now()))
     }
 
     #[test]

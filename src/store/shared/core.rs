@@ -174,23 +174,27 @@ impl Core {
                 return Ok(Some(Err(reason)));
             }
         };
-        let held = Rows::hold(row, key, self.boot_tag, now)?;
-        let principal = log::principal(&held.record.principal);
-        let word = self.fresh.judge(&held.record, &principal, base);
-        let number = match word {
+        let copy = match self.copies.get(key) {
+            Some(copy) => copy,
+            None => {
+                let record = Rows::hold(row, key, self.boot_tag, now)?.record;
+                let principal = log::principal(&record.principal);
+                // Nothing is known to be good yet: it is put in only below.
+                Arc::new(Copy::new(Arc::new(record), principal, 0, now))
+            }
+        };
+        let number = match self.fresh.judge(&copy.record, &copy.principal, base) {
             Word::Unknown => return Ok(None),
             Word::Revoked => {
-                self.kill(key, Dead::Revoked);
+                copy.record.kill(Dead::Revoked);
                 return Ok(Some(Err(Reason::SessionRevoked)));
             }
             Word::Good(number) => number,
         };
-        let (used, companion) = (held.record.last_used_boot(), held.record.companion_required());
-        let copy = self.copies.put(Copy::new(Arc::new(held.record), principal, number, now));
-        if let Some(used) = used {
-            copy.record.advance(used);
-        }
-        if companion {
+        let copy = self.copies.put(copy);
+        let used = row.used().map_err(|_| heed::Error::Mdb(heed::MdbError::Corrupted))?;
+        copy.record.advance(used.boot_in(self.boot_tag, now));
+        if row.companion_seen() {
             copy.record.require_companion();
         }
         copy.see(number);

@@ -72,7 +72,7 @@ impl Core {
         self.catch_up()?;
         let record = Arc::new(record);
         if let Word::Good(number) = self.fresh.judge(&record, &principal, base) {
-            self.copies.put(Copy::new(Arc::clone(&record), principal, number, now));
+            self.copies.put(Arc::new(Copy::new(Arc::clone(&record), principal, number, now)));
         }
         Ok(Inserted { record, evicted })
     }
