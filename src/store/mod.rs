@@ -30,6 +30,9 @@ pub use shared::Shared;
 /// The most sessions one principal may have, whatever the configuration says.
 pub const MAX_CAP: usize = 1024;
 
+/// Microseconds after which maintenance raises the number of the log where no revocation did.
+const TICK_US: u64 = 60_000_000;
+
 /// The store did not answer. Says nothing about any session: 503, no cookie cleared, nothing minted, no log-out
 /// answered as done.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -104,7 +107,8 @@ pub enum Revocation<'a> {
     Key(KeyId),
     /// Everything issued before now.
     All,
-    /// Everything issued before a moment, in microseconds of Unix time.
+    /// Everything issued before a moment, in microseconds of Unix time; and what was issued within a minute after it, for
+    /// numbers are no finer than that where nothing is revoked.
     Before(u64),
 }
 

@@ -49,6 +49,7 @@ pub fn run(make: impl Fn() -> Box<dyn Store>, clock: &Clock) {
         neighbours_are_strangers,
         revocation::each_kind_kills_what_it_names_and_nothing_else,
         revocation::log_out_and_log_in_within_a_millisecond,
+        revocation::a_moment_ends_what_was_made_before_it,
         revocation::seq_never_falls,
         revocation::a_log_out_sent_again_commits_again,
         revocation::a_login_that_began_before_is_refused,

@@ -6,5 +6,7 @@ mod explain;
 mod folder;
 mod init;
 mod keys;
+#[cfg(feature = "shared")]
+mod sessions;
 mod users;
 mod whole;

@@ -180,6 +180,16 @@ fn decoded(raw: &str) -> String {
 /// Cheap to compute, so that a test suite may log in thousands of times. Never for people.
 pub const CHEAP: &str = "[password]\nmemory_kib = 64\npasses = 1\nlanes = 1\nplaces = 4\nwait = '10s'\n";
 
+/// The store of the configuration: the default one, or the one that `JANUA_TEST_STORE` names, so that whole test programs
+/// can be run over each.
+pub fn store() -> String {
+    match std::env::var("JANUA_TEST_STORE").as_deref() {
+        Err(_) | Ok("memory") => String::new(),
+        Ok("shared") => "[store]\nkind = 'shared'\npath = 'state'\n".to_owned(),
+        Ok(other) => panic!("JANUA_TEST_STORE={other} is no store"),
+    }
+}
+
 fn hash(password: &str) -> String {
     let policy = Policy { argon2_memory_kib: 64, argon2_passes: 1, argon2_lanes: 1, ..Policy::default() };
     Hasher::new(policy).unwrap().hash(password.as_bytes()).unwrap()
@@ -270,8 +280,9 @@ impl House {
         let ears = Ears::default();
         let mut config = Config::new();
         let cheap = if more.contains("[password]") { "" } else { CHEAP };
+        let store = if more.contains("[store]") { String::new() } else { store() };
         let text = format!(
-            "[engine]\nsite = 'data.example.org'\n[keyring]\npath = 'ephemeral'\n[directory]\nusers = 'users.toml'\n{cheap}{more}"
+            "[engine]\nsite = 'data.example.org'\n[keyring]\npath = 'ephemeral'\n[directory]\nusers = 'users.toml'\n{cheap}{store}{more}"
         );
         config.read_text("janua.toml", &text, &folder).unwrap();
         config.set_clock(clock.clone());

@@ -20,7 +20,7 @@ mod wheel;
 #[cfg(test)]
 mod tests;
 
-use super::{Answer, Inserted, Listed, NotStored, Revocation, Store, Unavailable, listed, micros, until_look};
+use super::{Answer, Inserted, Listed, NotStored, Revocation, Store, TICK_US, Unavailable, listed, micros, until_look};
 use crate::base::{Error, Now, Reason, Status, random};
 use crate::crypto::digest::Digest;
 use crate::crypto::guard::ForkGuard;
@@ -161,6 +161,13 @@ impl Store for Memory {
 
     fn touches_may_wait(&self) -> bool {
         false
+    }
+
+    fn tend(&self, now: Now) -> Result<(), Error> {
+        if micros(now) >= self.seq.load(Ordering::SeqCst).saturating_add(TICK_US) {
+            self.number(now);
+        }
+        Ok(())
     }
 
     fn seq(&self) -> Result<u64, Unavailable> {

@@ -12,7 +12,7 @@ use crate::base::{Error, Now};
 use crate::crypto::digest::Digest;
 use crate::expiry::Life;
 use crate::session::{Dead, Record};
-use crate::store::{Listed, Unavailable, listed, micros, until_look};
+use crate::store::{Listed, TICK_US, Unavailable, listed, micros, until_look};
 use heed::{RoTxn, RwTxn};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -78,6 +78,7 @@ impl Core {
         let tidy = || {
             self.rows.env.clear_stale_readers()?;
             self.log.env.clear_stale_readers()?;
+            self.tick(now)?;
             self.log.trim(micros(now).saturating_sub(LOG_SECS * 1_000_000), LOG_ENTRIES)
         };
         let tidied = tidy().map_err(|e| explained(&e, &self.path));
@@ -88,6 +89,18 @@ impl Core {
         }
     }
 
+    /// Raises the number once a minute, so that what is made later carries a later one: a revocation by time then ends
+    /// little that was made after that time.
+    fn tick(&self, now: Now) -> heed::Result<()> {
+        if micros(now) >= self.fresh.applied().saturating_add(TICK_US) && self.catch_up().is_ok() {
+            // Another process may have been faster.
+            if micros(now) >= self.fresh.applied().saturating_add(TICK_US) {
+                self.log.append(&[], now)?;
+            }
+        }
+        Ok(())
+    }
+
     /// A store whose files were put away or replaced is no store any more: others would not hear of what is revoked here.
     fn find_replaced(&self) -> Result<(), Error> {
         let same = |env: &heed::Env<heed::WithoutTls>| {
@@ -95,7 +108,8 @@ impl Core {
             let there = std::fs::metadata(env.path().join("data.mdb")).ok();
             ours.as_ref().map(identity) == there.as_ref().map(identity) && there.is_some()
         };
-        if same(&self.rows.env) && same(&self.log.env) {
+        // What was away once is not trusted again: others may have made a store of their own meanwhile.
+        if !self.replaced.load(Ordering::Relaxed) && same(&self.rows.env) && same(&self.log.env) {
             return Ok(());
         }
         self.replaced.store(true, Ordering::Relaxed);

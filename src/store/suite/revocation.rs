@@ -57,6 +57,22 @@ pub(super) fn log_out_and_log_in_within_a_millisecond(scene: &Scene<'_>) {
     }
 }
 
+pub(super) fn a_moment_ends_what_was_made_before_it(scene: &Scene<'_>) {
+    let (old, token) = (scene.login("Aladdin"), scene.seq());
+    scene.clock.advance(61);
+    scene.store.tend(scene.now()).unwrap();
+    let moment = u64::try_from(scene.now().unix_us).unwrap();
+    scene.clock.advance(61);
+    scene.store.tend(scene.now()).unwrap();
+    let (new, later) = (scene.login("Aladdin"), scene.seq());
+    let before = scene.seq();
+    assert!(scene.store.revoke(Revocation::Before(moment), scene.now()).unwrap() > before);
+    assert_eq!((scene.why(&old), scene.why(&new)), (Some(Reason::SessionRevoked), None));
+    assert!(scene.token_revoked("Aladdin", None, token) && !scene.token_revoked("Aladdin", None, later));
+    scene.store.revoke(Revocation::Before(5), scene.now()).unwrap();
+    assert_eq!((scene.why(&old), scene.why(&new)), (Some(Reason::SessionRevoked), None), "no floor falls");
+}
+
 pub(super) fn seq_never_falls(scene: &Scene<'_>) {
     let mut seq = scene.seq();
     for (step, seconds) in [(0, 1), (-3_000, 0), (-3_000, 5), (3_500, 0), (0, 0)] {
