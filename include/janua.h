@@ -522,6 +522,11 @@ typedef struct {
     janua_str method;
     janua_str path;
     /**
+     * The path as it may stand in a log: where a segment may be a session's id that is asked about,
+     * the profile's name for it stands in its place.
+     */
+    janua_str log_path;
+    /**
      * Of JANUA_ALLOW: the query to pass on: as received, without the parameters that carried a
      * credential.
      */

@@ -43,19 +43,19 @@ static ngx_int_t ngx_janua_show(ngx_http_request_t *r, ngx_http_variable_value_t
     return NGX_OK;
 }
 
-/* Method, path and, of what was let through, the query without the parameters that carried a credential. Which ones did
+/* Method, path as logs may show it and, of what was let through, the query without the parameters that carried a credential. Which ones did
  * in a request that was refused nobody can tell: its query is left out. */
 static ngx_int_t ngx_janua_show_request(ngx_http_request_t *r, ngx_http_variable_value_t *v, const janua_decision *d)
 {
     size_t query = d->outcome == JANUA_ALLOW ? d->query.len : 0;
-    u_char *text = ngx_pnalloc(r->pool, d->method.len + d->path.len + query + 2), *p;
+    u_char *text = ngx_pnalloc(r->pool, d->method.len + d->log_path.len + query + 2), *p;
 
     if (text == NULL) {
         return NGX_ERROR;
     }
     p = ngx_cpymem(text, d->method.ptr, d->method.len);
     *p++ = ' ';
-    p = ngx_cpymem(p, d->path.ptr, d->path.len);
+    p = ngx_cpymem(p, d->log_path.ptr, d->log_path.len);
     if (query) {
         *p++ = '?';
         p = ngx_cpymem(p, d->query.ptr, query);

@@ -220,6 +220,7 @@ impl Asked<'_> {
         out.endpoint = out.write(&[visit.endpoint().name().as_bytes()]);
         out.method = out.write(&[visit.method()]);
         out.path = out.write(&[visit.full_path()]);
+        out.log_path = visit.logged_path().map_or(out.path, |pieces| out.write(&pieces));
         if let Some(user) = &subject.user {
             out.principal = out.write(&[user.id.as_bytes()]);
             let mut roles = out.write(&[]);
