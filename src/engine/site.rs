@@ -12,7 +12,7 @@ use crate::profile::{CookieForm, MAX_BODY, Need, Profile, ProofKind};
 use crate::session::NewSession;
 use crate::session::id as session_id;
 use crate::session::id::AlphabetSet;
-use crate::token::Binding;
+use crate::token::{Binding, Extra, ExtraRoom};
 use std::borrow::Cow;
 use std::cell::RefCell;
 use std::sync::Arc;
@@ -167,6 +167,15 @@ impl Site {
         let mut sid = [0; 16];
         sid.copy_from_slice(&key[..16]);
         sid
+    }
+
+    /// What a token keeps that the profile still names: the strip list holds nothing else back. `None` for nothing.
+    pub(crate) fn extra_of(&self, extra: Extra<'_>) -> std::result::Result<Option<ExtraRoom>, Reason> {
+        let mut kept = None;
+        for (name, value) in extra.iter().filter(|(name, _)| self.profile.keeps(name)) {
+            kept.get_or_insert_with(ExtraRoom::new).push(name, value)?;
+        }
+        Ok(kept)
     }
 
     /// The secret of a gate, if the configuration holds one.

@@ -195,10 +195,14 @@ fn sessions(door: &dyn Door) -> Vec<Case> {
 }
 
 fn tokens(door: &dyn Door) -> Vec<Case> {
-    let body = format!(r#"{{"Username":"AlexK","Password":"My Password","VaultGuid":"{VAULT}"}}"#);
-    let said = door.ask("mfiles", &Text::new(ask("POST", "/REST/server/authenticationtokens").json(&body)), false);
-    let answer: serde_json::Value = serde_json::from_str(&said.body).unwrap();
-    let token = answer["Value"].as_str().unwrap();
+    let issue = |more: &str| {
+        let body = format!(r#"{{"Username":"AlexK","Password":"My Password","VaultGuid":"{VAULT}"{more}}}"#);
+        let said = door.ask("mfiles", &Text::new(ask("POST", "/REST/server/authenticationtokens").json(&body)), false);
+        let answer: serde_json::Value = serde_json::from_str(&said.body).unwrap();
+        answer["Value"].as_str().unwrap().to_owned()
+    };
+    let token = &*issue("");
+    let keeps = issue(r#","ComputerName":"desk-7","ReadOnly":true"#);
     let encoded = VAULT.replace('{', "%7B").replace('}', "%7D");
     let plain = format!("/REST/objects?auth={token}&vault={VAULT}");
     let query = format!("/REST/objects?auth={token}&vault={encoded}&name=a%20b");
@@ -207,6 +211,12 @@ fn tokens(door: &dyn Door) -> Vec<Case> {
     vec![
         case("token in a header", "mfiles", header, Outcome::Allow),
         case("token and an extra value", "mfiles", named, Outcome::Allow),
+        case(
+            "token that keeps values",
+            "mfiles",
+            browser("/REST/objects").header("X-Authentication", &keeps),
+            Outcome::Allow,
+        ),
         case("token in the query", "mfiles", browser(&plain), Outcome::Allow),
         case("token in an encoded query", "mfiles", browser(&query), Outcome::Allow),
         case(
