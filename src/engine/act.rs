@@ -199,8 +199,8 @@ impl Asked<'_> {
 
     /// Seals a token for the user of `subject` in `tenant`; `chosen` is the SessionID that the client asked for.
     ///
-    /// A token that is made from a token ends with it at the latest, and is logged out with it. It keeps what
-    /// that keeps, and so does one that is made from a session.
+    /// A token that is made from a token ends with it at the latest, and is logged out with it; one that is made from a
+    /// session is logged out with that, whatever the client chose. Both keep what that keeps.
     pub fn token_for(
         &self,
         visit: &Visit<'_>,
@@ -213,10 +213,11 @@ impl Asked<'_> {
         let tenant_id = tenant.map_or("", |t| t.id.as_str());
         let parent = subject.token.as_ref();
         let bound = parent.filter(|token| token.sid_kind != SidKind::Random);
-        let (sid, sid_kind) = match (bound, chosen) {
-            (Some(token), _) => (token.sid, token.sid_kind),
-            (None, Some(chosen)) => (self.site.chosen_sid(tenant_id, &user.id, chosen), SidKind::Chosen),
-            (None, None) => (random::array::<16>().map_err(made)?, SidKind::Random),
+        let (sid, sid_kind) = match (bound, &subject.session, chosen) {
+            (Some(token), ..) => (token.sid, token.sid_kind),
+            (None, Some(session), _) => (session.record.origin().0, SidKind::Session),
+            (None, None, Some(chosen)) => (self.site.chosen_sid(tenant_id, &user.id, chosen), SidKind::Chosen),
+            (None, None, None) => (random::array::<16>().map_err(made)?, SidKind::Random),
         };
         let extra = self.extra_for(visit, subject)?;
         if !token::fits(&user.id, extra.get()) {

@@ -205,6 +205,7 @@ impl Site {
             companion: companion.map(|c| companion_digest(c.as_bytes())),
             extra: extra.into_iter().map(|(name, value)| (name.into(), value.into())).collect(),
             keep_path: self.profile.wants_last_path(),
+            mints: self.profile.token().is_some(),
             ..NewSession::of(&user.id, self.idle, self.absolute, seq)
         }
     }

@@ -1,8 +1,9 @@
-//! Tokens: the extra values they keep.
+//! Tokens: the extra values they keep, and the session they were made from.
 
 use super::*;
 use crate::house::Reply;
 use janua::base::Reason;
+use janua::engine::Held;
 
 /// A profile in which tokens are made from sessions and tokens, and sessions from tokens.
 const KIN: &str = r#"
@@ -207,4 +208,126 @@ fn a_session_takes_in_no_more_than_its_tokens_can_keep() {
     let id = login(339).cookie("ASP.NET_SessionId").unwrap();
     let child = value(&house.ask(&site, &by_cookie("GET", "/REST/session/authenticationtoken", &id)));
     assert_eq!(child.len(), 668);
+}
+
+/// A session and what was made from it, step by step: a token shown at the log-in, one by the cookie, one by that.
+fn family(house: &House, site: &Site) -> (String, Vec<String>) {
+    let login = ask("PUT", "/REST/session").json(r#"{"Username":"AlexK","Password":"My Password"}"#);
+    let login = house.ask(site, &login);
+    let id = login.cookie("ASP.NET_SessionId").unwrap();
+    let shown = login.json()[0]["Authentication"].as_str().unwrap().to_owned();
+    let path = "/REST/session/authenticationtoken";
+    let child = value(&house.ask(site, &by_cookie("GET", path, &id)));
+    let grandchild = value(&house.ask(site, &ask("GET", path).header("X-Authentication", &child)));
+    (id, vec![shown, child, grandchild])
+}
+
+fn lives(house: &House, site: &Site, token: &str) -> bool {
+    let reply = house.ask(site, &views(token).header("X-Vault", VAULT));
+    assert!(reply.allowed() || reply.reason == Reason::TokenRevoked, "{reply:?}");
+    reply.allowed()
+}
+
+#[test]
+fn what_was_made_from_a_session_dies_with_its_log_out() {
+    let house = House::new();
+    let site = house.site("mfiles");
+    let (id, tokens) = family(&house, &site);
+    let (other, others) = family(&house, &site);
+    let plain = mfiles_token(&house, &site, "");
+    assert!(tokens.iter().chain(&others).all(|token| lives(&house, &site, token)));
+    assert_eq!(house.ask(&site, &by_cookie("DELETE", "/REST/session", &id)).status, 204);
+    for token in &tokens {
+        assert!(!lives(&house, &site, token));
+    }
+    assert!(others.iter().chain([&plain]).all(|token| lives(&house, &site, token)), "of others, of no session");
+    assert_eq!(house.ask(&site, &by_cookie("GET", "/REST/session/userid", &other)).status, 200);
+    let (_, again) = family(&house, &site);
+    assert!(again.iter().all(|token| lives(&house, &site, token)), "and who logs in anew");
+}
+
+#[test]
+fn a_token_made_from_a_session_logs_it_out() {
+    let house = House::new();
+    let site = house.site("mfiles");
+    for which in 0..3 {
+        let (id, tokens) = family(&house, &site);
+        let (other, others) = family(&house, &site);
+        let logout = ask("DELETE", "/REST/session").header("X-Authentication", &tokens[which]);
+        assert_eq!(house.ask(&site, &logout).status, 204, "{which}");
+        assert!(tokens.iter().all(|token| !lives(&house, &site, token)), "{which}");
+        assert_eq!(house.ask(&site, &by_cookie("GET", "/REST/session/userid", &id)).status, 403, "{which}");
+        assert!(others.iter().all(|token| lives(&house, &site, token)), "{which}");
+        assert_eq!(house.ask(&site, &by_cookie("GET", "/REST/session/userid", &other)).status, 200, "{which}");
+    }
+}
+
+#[test]
+fn a_session_that_goes_on_or_is_logged_in_over_keeps_or_ends_its_tokens() {
+    let house = House::new();
+    let site = house.site("mfiles");
+    let (id, mut tokens) = family(&house, &site);
+    let renewed = house.ask(&site, &choose(&id)).cookie("ASP.NET_SessionId").unwrap();
+    tokens.push(value(&house.ask(&site, &by_cookie("GET", "/REST/session/authenticationtoken", &renewed))));
+    assert!(tokens.iter().all(|token| lives(&house, &site, token)), "another id, the same session");
+    assert_eq!(house.ask(&site, &by_cookie("DELETE", "/REST/session", &renewed)).status, 204);
+    assert!(tokens.iter().all(|token| !lives(&house, &site, token)), "those from before the renewal as well");
+
+    let (id, tokens) = family(&house, &site);
+    let over = by_cookie("PUT", "/REST/session", &id).json(r#"{"Username":"Aladdin","Password":"OpenSesame"}"#);
+    assert_eq!(house.ask(&site, &over).status, 200);
+    assert!(tokens.iter().all(|token| !lives(&house, &site, token)), "somebody else sits there now");
+}
+
+#[test]
+fn tokens_outlive_the_end_of_their_session_but_no_log_out_of_it_or_of_everything() {
+    let house = House::new();
+    let site = house.site("mfiles");
+    let (id, tokens) = family(&house, &site);
+    house.clock.advance(86_400);
+    house.engine.maintain(std::time::Duration::from_millis(5)).unwrap();
+    assert_eq!(house.ask(&site, &by_cookie("GET", "/REST/session/userid", &id)).status, 403);
+    assert!(tokens.iter().all(|token| lives(&house, &site, token)), "a token has a life of its own");
+    let logout = ask("DELETE", "/REST/session").header("X-Authentication", &tokens[1]);
+    assert_eq!(house.ask(&site, &logout).status, 204);
+    assert!(tokens.iter().all(|token| !lives(&house, &site, token)), "one of them ends them all");
+
+    let (_, tokens) = family(&house, &site);
+    house.engine.revoke_principal("6f0e0d7a-6b0b-4a39-9d7e-0f3c5b6a7c81").unwrap();
+    assert!(tokens.iter().all(|token| !lives(&house, &site, token)), "logged out everywhere");
+    let (_, tokens) = family(&house, &site);
+    house.engine.revoke_all().unwrap();
+    assert!(tokens.iter().all(|token| !lives(&house, &site, token)));
+}
+
+#[test]
+fn one_by_one_sessions_and_their_tokens_are_revoked_alike() {
+    let house = House::new();
+    let site = house.site("mfiles");
+    let check = |token: &str| site.token_check("access", token.as_bytes(), &mut Held::default());
+    let (id, tokens) = family(&house, &site);
+    assert!(tokens.iter().all(|token| check(token).is_ok()));
+    site.session_revoke(id.as_bytes()).unwrap();
+    assert!(tokens.iter().all(|token| check(token) == Err(Reason::TokenRevoked)));
+    let (id, tokens) = family(&house, &site);
+    site.token_revoke("access", tokens[2].as_bytes()).unwrap();
+    assert!(tokens.iter().all(|token| check(token) == Err(Reason::TokenRevoked)));
+    assert_eq!(site.session_check(id.as_bytes(), false, &mut Held::default()), Err(Reason::SessionRevoked));
+}
+
+#[test]
+fn a_chosen_session_id_does_not_take_a_token_from_its_session() {
+    let house = House::new();
+    let site = kin(&house);
+    let token = kin_token(&house, &site, "");
+    let login = || house.ask(&site, &bearer(ask("POST", "/login"), &token)).cookie("sid").unwrap();
+    let more = |id: &str| value(&house.ask(&site, &ask("GET", "/more?chosen=1").cookie("sid", id)));
+    let by_token = value(&house.ask(&site, &bearer(ask("GET", "/more?chosen=1"), &token)));
+    let (one, two) = (login(), login());
+    let (of_one, of_two) = (more(&one), more(&two));
+    let alive = |token: &str| house.ask(&site, &bearer(ask("GET", "/x"), token)).allowed();
+    assert_eq!(house.ask(&site, &ask("POST", "/logout").cookie("sid", &one)).status, 204);
+    assert_eq!([&of_one, &of_two, &by_token, &token].map(|token| alive(token)), [false, true, true, true]);
+    assert_eq!(house.ask(&site, &bearer(ask("POST", "/logout"), &by_token)).status, 204);
+    assert_eq!([&of_two, &by_token, &token].map(|token| alive(token)), [true, false, true]);
 }
