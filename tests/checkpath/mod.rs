@@ -207,6 +207,8 @@ fn tokens(door: &dyn Door) -> Vec<Case> {
     let plain = format!("/REST/objects?auth={token}&vault={VAULT}");
     let query = format!("/REST/objects?auth={token}&vault={encoded}&name=a%20b");
     let header = browser("/REST/objects").header("X-Authentication", token).header("X-Vault", VAULT);
+    let named_path = format!("/REST/MFWS.ashx?restPath=%2Fobjects&auth={token}");
+    let named_method = ask("POST", &format!("/REST/objects?_method=P%55T&auth={token}")).body("", "");
     let named = browser(&plain).header("X-ComputerName", "desk-7");
     vec![
         case("token in a header", "mfiles", header, Outcome::Allow),
@@ -219,6 +221,8 @@ fn tokens(door: &dyn Door) -> Vec<Case> {
         ),
         case("token in the query", "mfiles", browser(&plain), Outcome::Allow),
         case("token in an encoded query", "mfiles", browser(&query), Outcome::Allow),
+        case("encoded path in the query", "mfiles", browser(&named_path), Outcome::Allow),
+        case("encoded method in the query", "mfiles", named_method, Outcome::Allow),
         case(
             "forged token",
             "mfiles",
