@@ -737,7 +737,8 @@ janua_status janua_session_check(const janua_site *site,
                                  janua_error *err);
 
 /**
- * Ends a session: log-out. In force when the call returns, in every process that shares the store.
+ * Ends a session and the tokens that were made from it: log-out. In force when the call returns, in
+ * every process that shares the store.
  *
  * *Returns*: JANUA_OK, also when there was no such session; JANUA_E_UNAVAILABLE when the store did
  * not answer: then the session may still live, so do not tell the user otherwise; JANUA_E_FORK;
@@ -796,8 +797,9 @@ janua_status janua_token_check(const janua_site *site,
                                janua_error *err);
 
 /**
- * Revokes a token, and every other one of the same principal with the same session id. In force when
- * the call returns.
+ * Revokes a token, and every other one of the same principal with the same session id; of a token that
+ * a decision made from a session, that session and all that was made from it. In force when the call
+ * returns.
  *
  * *Returns*: JANUA_OK; JANUA_E_REFUSED for what is no good token of this purpose, and for a token that
  * carries no session id (end it with janua_revoke_principal); JANUA_E_UNAVAILABLE when the store did

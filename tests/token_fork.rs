@@ -6,7 +6,7 @@
 use janua::base::encoding::base64url_decode;
 use janua::base::{Clock, Now};
 use janua::crypto::{ForkGuard, Keyring, WipedKey};
-use janua::token::{Binding, Claims, Room, Sealer};
+use janua::token::{Binding, Claims, Extra, Room, Sealer, SidKind};
 use std::collections::HashSet;
 use std::fs::File;
 use std::io::{Read, Write};
@@ -41,10 +41,10 @@ fn mint(sealer: &Sealer, now: Now) -> String {
         ends: now.unix() + 60,
         seq: 0,
         sid: [0; 16],
-        has_session: false,
+        sid_kind: SidKind::Random,
         tenant: [0; 16],
         principal: "someName",
-        extra: b"",
+        extra: Extra::NONE,
     };
     sealer.mint(&binding(), &claims).unwrap()
 }
