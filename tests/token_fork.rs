@@ -143,8 +143,8 @@ fn forked_processes_never_share_a_salt_or_a_nonce() {
 }
 
 /// Invariant 11 at its full size. All write to one pipe, in pieces that a pipe takes whole.
-#[test]
 #[ignore = "2^24 tokens: some minutes and a gigabyte of memory; cargo test --release --test token_fork -- --ignored"]
+#[test]
 fn sixty_four_processes_never_repeat_a_nonce_in_sixteen_million_tokens() {
     const PROCESSES: usize = 64;
     const EACH: usize = (1 << 24) / PROCESSES;
