@@ -21,7 +21,7 @@ class Application(BaseHTTPRequestHandler):
     def answer(self):
         self.rfile.read(int(self.headers.get("Content-Length") or 0))
         target = urlsplit(self.path)
-        told = {name: value for name, value in self.headers.items() if name.lower() in IDENTITY}
+        told = {name: value for name, value in self.headers.items() if name.lower() in IDENTITY or name.lower().startswith("x-extra-")}
         seen = {"method": self.command, "path": target.path, "query": target.query, "told": told}
         if not target.query:
             del seen["query"]
