@@ -112,9 +112,8 @@ impl Host {
 }
 
 /// Profiles that are not built in.
-const FILES: [(&str, &str); 2] = [
+const FILES: [(&str, &str); 1] = [
     ("menandmice", include_str!("../../../tests/profiles/menandmice.toml")),
-    ("mashzone", include_str!("../../../tests/profiles/mashzone.toml")),
 ];
 
 fn users(password: &str, admins: &str, key: &str) -> String {
