@@ -203,6 +203,11 @@ fn system(name: &str) {
 }
 
 #[test]
+fn mashzone() {
+    system("mashzone");
+}
+
+#[test]
 fn mauro() {
     system("mauro");
 }

@@ -88,6 +88,9 @@ const ROUTES: [(&str, &[&str]); 5] = [
             "GET /mashzone/edge/api/rest/UserManagerService/logout",
             "GET /mashzone/edge/api/rest/a/b",
             "GET /mashzone/edge/api",
+            "POST /mashzone/edge/api?inputStream=%7B%22sid%22%3A%22UserManagerService%22%2C%22oid%22%3A%22login%22%7D",
+            "GET /mashzone/edge/api?inputStream=%7B%22sid%22%3A%22a%22%7D&x-p-anonymous=true",
+            "GET /mashzone/hub",
         ],
     ),
 ];
@@ -296,9 +299,7 @@ fn walker() -> Walk {
 
 fn site(house: &House, profile: &str) -> Arc<Site> {
     match profile {
-        "menandmice" | "mashzone" => {
-            house.site(&format!("{}/tests/profiles/{profile}.toml", env!("CARGO_MANIFEST_DIR")))
-        }
+        "menandmice" => house.site(&format!("{}/tests/profiles/{profile}.toml", env!("CARGO_MANIFEST_DIR"))),
         _ => house.site(profile),
     }
 }

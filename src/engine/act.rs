@@ -288,8 +288,8 @@ impl Asked<'_> {
         }
     }
 
-    /// A session that comes with a log-in: looked at, never adopted.
-    fn prove_session(&self, visit: &Visit<'_>, before: &mut Subject) -> Result<(), Stop> {
+    /// A session that comes with a log-in or beside a better proof: looked at, never adopted.
+    pub fn prove_session(&self, visit: &Visit<'_>, before: &mut Subject) -> Result<(), Stop> {
         for proof in visit.endpoint().proofs().filter(|p| p.kind() == ProofKind::Session) {
             if let Some(Offer::Session(candidates)) = visit.offers(proof)? {
                 return self.check_session(visit.endpoint().realm(), &candidates, before);

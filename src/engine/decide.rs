@@ -164,7 +164,13 @@ impl Asked<'_> {
     /// Writes the use of a session down, and that its companion came along: when nothing can refuse or put off the
     /// request any more. What the store does not take is no reason to refuse it.
     fn touch(&self, visit: &Visit<'_>, subject: &Subject) {
-        if let Some(session) = &subject.session {
+        let mut beside = Subject::default();
+        // Where another proof won, a guest's wish too: the session that came along proves nobody, and was used all the same.
+        let used = match (&subject.session, subject.by) {
+            (None, Some(_)) => self.prove_session(visit, &mut beside).map_or(&None, |()| &beside.session),
+            (used, _) => used,
+        };
+        if let Some(session) = used {
             if session.accompanied && !session.record.companion_required() {
                 let _ = self.engine.store.note_companion(&session.record);
             }

@@ -341,8 +341,7 @@ mod tests {
     use proptest::prelude::*;
 
     fn profiles() -> Vec<Profile> {
-        let files =
-            [include_str!("../../tests/profiles/menandmice.toml"), include_str!("../../tests/profiles/mashzone.toml")];
+        let files = [include_str!("../../tests/profiles/menandmice.toml")];
         let texts = BUILTINS.iter().map(|(_, text)| *text).chain(files);
         texts.map(|text| Profile::compile("p", text, &Overrides::none()).unwrap()).collect()
     }
@@ -403,7 +402,8 @@ mod tests {
 
     #[test]
     fn a_body_too_large_is_refused_where_it_is_needed_and_ignored_elsewhere() {
-        let profile = &profiles()[1];
+        let profiles = profiles();
+        let profile = profiles.iter().find(|profile| profile.name() == "mauro").unwrap();
         let mut request = Request {
             method: b"POST",
             path: b"/api/authentication/login",

