@@ -27,7 +27,7 @@ struct Way {
 }
 
 fn ways(house: &House) -> Vec<Way> {
-    let men = test_profile(house, "menandmice");
+    let men = house.site("menandmice");
     vec![
         Way {
             name: "form",
@@ -224,7 +224,7 @@ fn row_33_only_the_exact_name_is_the_cookie() {
 #[test]
 fn row_37_one_count_over_all_protocols() {
     let house = House::new();
-    let (men, presto) = (test_profile(&house, "menandmice"), test_profile(&house, "mashzone"));
+    let (men, presto) = (house.site("menandmice"), test_profile(&house, "mashzone"));
     let jump = r#"{"sid":"UserManagerService","oid":"login","svcVersion":"1","params":["Aladdin","wrong"]}"#;
     let guesses = [
         (
@@ -262,7 +262,7 @@ fn percent(text: &str) -> String {
 #[test]
 fn row_41_two_of_a_kind_are_refused_in_headers_queries_and_bodies() {
     let house = House::new();
-    let men = test_profile(&house, "menandmice");
+    let men = house.site("menandmice");
     let login = ask("POST", "/mmws/api/commands/Login").json(r#"{"loginName":"Aladdin","password":"OpenSesame"}"#);
     let id = house.ask(&men, &login).json()["result"]["session"].as_str().unwrap().to_owned();
     let zones = |more: &str| ask("GET", &format!("/mmws/api/DNSZones{more}"));

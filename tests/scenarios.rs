@@ -208,6 +208,11 @@ fn mauro() {
 }
 
 #[test]
+fn menandmice() {
+    system("menandmice");
+}
+
+#[test]
 fn mfiles() {
     system("mfiles");
 }

@@ -296,9 +296,7 @@ fn walker() -> Walk {
 
 fn site(house: &House, profile: &str) -> Arc<Site> {
     match profile {
-        "menandmice" | "mashzone" => {
-            house.site(&format!("{}/tests/profiles/{profile}.toml", env!("CARGO_MANIFEST_DIR")))
-        }
+        "mashzone" => house.site(&format!("{}/tests/profiles/{profile}.toml", env!("CARGO_MANIFEST_DIR"))),
         _ => house.site(profile),
     }
 }

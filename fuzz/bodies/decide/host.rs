@@ -90,19 +90,12 @@ impl Host {
 
     /// A live session of a principal, for what answers below the main paths of the profile.
     pub fn session(&self, profile: usize, principal: &str) -> String {
-        if PROFILES[profile] == "menandmice" {
-            // Its sessions belong to realms, which only its own log-ins know.
-            let body = format!(r#"{{"loginName":"Aladdin","password":"{}"}}"#, self.password);
-            return self.ask_for(profile, "/mmws/api/commands/Login", &body, "session");
-        }
         self.sites[profile][0].session(principal, "")
     }
 
-    /// Ends a session that [`Host::session`] made. One of a realm is left to the cap for each principal.
+    /// Ends a session that [`Host::session`] made.
     pub fn end(&self, profile: usize, id: &str) {
-        if PROFILES[profile] != "menandmice" {
-            self.sites[profile][0].revoke(id);
-        }
+        self.sites[profile][0].revoke(id);
     }
 
     /// The password pair as Basic has it.
@@ -112,10 +105,7 @@ impl Host {
 }
 
 /// Profiles that are not built in.
-const FILES: [(&str, &str); 2] = [
-    ("menandmice", include_str!("../../../tests/profiles/menandmice.toml")),
-    ("mashzone", include_str!("../../../tests/profiles/mashzone.toml")),
-];
+const FILES: [(&str, &str); 1] = [("mashzone", include_str!("../../../tests/profiles/mashzone.toml"))];
 
 fn users(password: &str, admins: &str, key: &str) -> String {
     let policy = Policy { argon2_memory_kib: 8, argon2_passes: 1, argon2_lanes: 1, ..Policy::default() };
