@@ -12,10 +12,6 @@ use std::sync::Arc;
 
 const REST: &str = "/mashzone/edge/api/rest/UserManagerService";
 
-fn test_profile(house: &House, name: &str) -> Arc<Site> {
-    house.site(&format!("{}/tests/profiles/{name}.toml", env!("CARGO_MANIFEST_DIR")))
-}
-
 /// How one protocol logs in, uses a session and logs out.
 struct Way {
     name: &'static str,
@@ -27,7 +23,7 @@ struct Way {
 }
 
 fn ways(house: &House) -> Vec<Way> {
-    let men = test_profile(house, "menandmice");
+    let men = house.site("menandmice");
     vec![
         Way {
             name: "form",
@@ -224,7 +220,7 @@ fn row_33_only_the_exact_name_is_the_cookie() {
 #[test]
 fn row_37_one_count_over_all_protocols() {
     let house = House::new();
-    let (men, presto) = (test_profile(&house, "menandmice"), house.site("mashzone"));
+    let (men, presto) = (house.site("menandmice"), house.site("mashzone"));
     let jump = r#"{"sid":"UserManagerService","oid":"login","svcVersion":"1","params":["Aladdin","wrong"]}"#;
     let guesses = [
         (
@@ -262,7 +258,7 @@ fn percent(text: &str) -> String {
 #[test]
 fn row_41_two_of_a_kind_are_refused_in_headers_queries_and_bodies() {
     let house = House::new();
-    let men = test_profile(&house, "menandmice");
+    let men = house.site("menandmice");
     let login = ask("POST", "/mmws/api/commands/Login").json(r#"{"loginName":"Aladdin","password":"OpenSesame"}"#);
     let id = house.ask(&men, &login).json()["result"]["session"].as_str().unwrap().to_owned();
     let zones = |more: &str| ask("GET", &format!("/mmws/api/DNSZones{more}"));

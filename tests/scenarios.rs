@@ -213,6 +213,11 @@ fn mauro() {
 }
 
 #[test]
+fn menandmice() {
+    system("menandmice");
+}
+
+#[test]
 fn mfiles() {
     system("mfiles");
 }

@@ -40,6 +40,8 @@ pub(crate) struct Asked<'a> {
     pub steps: Option<&'a RefCell<Vec<String>>>,
     /// What audit says of this request beyond the subject.
     pub marks: Marks,
+    /// One item of a list.
+    pub inside: bool,
 }
 
 /// Marks of one request for audit, set on the way.
@@ -97,6 +99,7 @@ impl Asked<'_> {
             Action::Logout => self.logout(visit, subject, out),
             Action::IssueToken => self.issue_token(visit, subject, out),
             Action::ChooseTenant => self.choose_tenant(visit, subject, out),
+            Action::Each => self.each(visit, subject, out),
         }
     }
 

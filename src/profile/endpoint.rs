@@ -27,6 +27,8 @@ pub enum Action {
     IssueToken,
     /// Binds the session to a tenant.
     ChooseTenant,
+    /// Judges each item of the JSON array that is the body as a request of its own.
+    Each,
 }
 
 /// What must be proven.
@@ -202,6 +204,7 @@ pub(super) fn compile(
         ("logout", Action::Logout),
         ("issue-token", Action::IssueToken),
         ("choose-tenant", Action::ChooseTenant),
+        ("each", Action::Each),
     ];
     let mut endpoint = Endpoint {
         name: fields.required("name")?.into(),

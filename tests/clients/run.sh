@@ -4,7 +4,8 @@
 #   tests/clients/run.sh http://127.0.0.1:8080
 #
 # M-Files under /REST by the Python package `mfiles`, Mauro by the npm package `@maurodatamapper/mdm-resources`,
-# MashZone under /mashzone by the npm package `axios` and the Python package `requests`, which comes with `mfiles`. All are
+# MashZone under /mashzone by the npm package `axios` and the Python package `requests`, which comes with `mfiles`, Men&Mice by
+# the SOAP libraries zeep and suds-community, made from its WSDL, and by the certificate plug-in certbot-dns-micetro. All are
 # installed below target/clients/, never outside; where the machine has no node, one comes as a Python package.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
@@ -20,6 +21,10 @@ fi
 if ! "$venv/bin/python" -c 'import importlib.metadata as m; exit(m.version("mfiles") != "0.5.4")' 2>/dev/null; then
     echo "clients: installing mfiles 0.5.4"
     "$venv/bin/pip" install -q --disable-pip-version-check mfiles==0.5.4
+fi
+if ! "$venv/bin/python" -c 'import importlib.metadata as m; exit((m.version("zeep"), m.version("suds-community"), m.version("certbot-dns-micetro")) != ("4.3.3", "1.2.0", "1.0.4"))' 2>/dev/null; then
+    echo "clients: installing zeep 4.3.3, suds-community 1.2.0 and certbot-dns-micetro 1.0.4"
+    "$venv/bin/pip" install -q --disable-pip-version-check zeep==4.3.3 suds-community==1.2.0 certbot-dns-micetro==1.0.4
 fi
 node_works() { node -e 'process.exit(require("module").register ? 0 : 1)' 2>/dev/null; }
 PATH=$venv/bin:$PATH
@@ -42,4 +47,5 @@ failed=0
 node tests/clients/mauro.mjs "$base" "$home" || failed=1
 "$venv/bin/python" tests/clients/mashzone_client.py "$base/mashzone" || failed=1
 node tests/clients/mashzone.mjs "$base" "$home" || failed=1
+"$venv/bin/python" tests/clients/menandmice_client.py "$base" || failed=1
 exit "$failed"
