@@ -37,7 +37,7 @@ pub struct Text {
 }
 
 impl Text {
-    fn new(ask: Ask) -> Text {
+    pub fn new(ask: Ask) -> Text {
         let (raw, query) = ask.target.split_once('?').unwrap_or((&ask.target, ""));
         Text { path: raw.to_owned(), raw_path: raw.to_owned(), query: query.to_owned(), ask }
     }

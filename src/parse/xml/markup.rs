@@ -76,7 +76,7 @@ pub(super) fn namespace(tag: &BytesStart<'_>) -> Result<Option<Box<str>>, Reason
         if bound == Some(prefix) {
             let value = attribute.normalized_value(quick_xml::XmlVersion::Implicit1_0);
             let value = value.map_err(|_| Reason::Unreadable)?;
-            return Ok((!value.is_empty()).then(|| value.as_ref().into()));
+            return Ok(if value.is_empty() { None } else { Some(value.as_ref().into()) });
         }
     }
     Ok(None)
