@@ -156,9 +156,6 @@ pub trait Directory: Send + Sync {
     /// The user of a name; with `fold`, in any case. May be slow for a host's directory only.
     fn by_name(&self, name: &str, fold: bool) -> std::result::Result<Option<Arc<User>>, Gone>;
 
-    /// The same without allocation, file or wait. With `fold` the caller has folded the name (see [`fold`]).
-    fn resident_by_name(&self, name: &str, fold: bool) -> Resident;
-
     /// The user of an API key and the key's place in [`User::api_keys`]. The caller asks [`ApiKey::is_alive`].
     fn by_api_key(&self, key: &[u8]) -> std::result::Result<Option<(Arc<User>, usize)>, Gone>;
 

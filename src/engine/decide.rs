@@ -40,6 +40,8 @@ pub(crate) struct Asked<'a> {
     pub steps: Option<&'a RefCell<Vec<String>>>,
     /// What audit says of this request beyond the subject.
     pub marks: Marks,
+    /// One item of a list.
+    pub inside: bool,
 }
 
 /// Marks of one request for audit, set on the way.
@@ -101,6 +103,7 @@ impl Asked<'_> {
             Action::Logout => self.logout(visit, subject, out),
             Action::IssueToken => self.issue_token(visit, subject, out),
             Action::ChooseTenant => self.choose_tenant(visit, subject, out),
+            Action::Each => self.each(visit, subject, out),
         }
     }
 
@@ -168,11 +171,19 @@ impl Asked<'_> {
     /// Writes the use of a session down, and that its companion came along: when nothing can refuse or put off the
     /// request any more. What the store does not take is no reason to refuse it.
     fn touch(&self, visit: &Visit<'_>, subject: &Subject, out: &mut Decision) -> Result<(), Stop> {
-        let Some(session) = &subject.session else { return Ok(()) };
+        let mut beside = Subject::default();
+        // Where another proof won, a guest's wish too: the session that came along proves nobody, and was used all the same.
+        let used = match (&subject.session, subject.by) {
+            (None, Some(_)) => match self.prove_session(visit, &mut beside) {
+                Ok(()) => &beside.session,
+                Err(wait @ Stop::Wait(_)) => return Err(wait),
+                Err(Stop::Refuse(_)) => &None,
+            },
+            (used, _) => used,
+        };
+        let Some(session) = used else { return Ok(()) };
         let path = self.site.profile.wants_last_path().then(|| visit.full_path());
-        let record = &*session.record;
-        let maintain = self.engine.touch(record, session.accompanied, path, self.now, self.fast)?;
-        out.maintain |= maintain;
+        out.maintain |= self.engine.touch(&session.record, session.accompanied, path, self.now, self.fast)?;
         Ok(())
     }
 

@@ -15,6 +15,7 @@ use crate::engine::decide::Stop;
 use crate::engine::decision::WaitClass;
 use crate::engine::metrics::Metrics;
 use crate::engine::process::ProcessPage;
+use crate::engine::subject::floor_key;
 use crate::engine::{Config, Site, build};
 use crate::password::Hasher;
 use crate::password::permits::Permits;
@@ -22,7 +23,7 @@ use crate::password::verified::Cache;
 use crate::session::{Record, Reference};
 use crate::store::{Answer, Later, Listed, Revocation, Store};
 use crate::throttle::Throttle;
-use crate::token::Sealer;
+use crate::token::{Opened, Sealer};
 use parking_lot::Mutex;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -266,6 +267,17 @@ impl Engine {
     pub fn accept_older(&self) -> Result<()> {
         self.attached()?;
         self.store.accept_older(self.clock.now())
+    }
+
+    /// Whether a token whose seal is good still counts: nothing was revoked that it stands under.
+    pub(crate) fn not_revoked(&self, opened: &Opened<'_>) -> std::result::Result<(), Reason> {
+        let claims = &opened.claims;
+        let key = floor_key(claims.sid_kind, &claims.sid);
+        match self.store.token_revoked(claims.principal, &opened.key_id, key.as_ref(), claims.seq) {
+            Ok(false) => Ok(()),
+            Ok(true) => Err(Reason::TokenRevoked),
+            Err(_) => Err(Reason::StoreUnavailable),
+        }
     }
 
     /// How many decisions fell for `reason` in this process.

@@ -185,20 +185,16 @@ impl Asked<'_> {
         let mut room = TokenRoom::new();
         let opened = self.engine.sealer.open(&self.site.token, token, self.now, &mut room)?;
         let claims = &opened.claims;
-        let chosen = claims.has_session.then(|| chosen_digest(&claims.sid));
         self.may_read()?;
-        match self.engine.store.token_revoked(claims.principal, &opened.key_id, chosen.as_ref(), claims.seq) {
-            Ok(false) => {}
-            Ok(true) => return Err(Reason::TokenRevoked.into()),
-            Err(_) => return Err(Reason::StoreUnavailable.into()),
-        }
+        self.engine.not_revoked(&opened)?;
         let user = self.living(claims.principal, Reason::TokenRevoked)?;
         if claims.tenant != [0; 16] {
             subject.tenant = Some(self.tenant_of(&user, &claims.tenant)?);
         }
         subject.user = Some(user);
         subject.seq = claims.seq;
-        subject.token = Some(LiveToken { sid: claims.sid, ends: claims.ends, has_session: claims.has_session });
+        let extra = self.site.extra_of(claims.extra)?;
+        subject.token = Some(LiveToken { sid: claims.sid, sid_kind: claims.sid_kind, ends: claims.ends, extra });
         Ok(())
     }
 
@@ -231,7 +227,7 @@ impl Asked<'_> {
     pub fn settle_tenant(&self, visit: &Visit<'_>, subject: &mut Subject) -> Result<(), Stop> {
         let Some(user) = &subject.user else { return Ok(()) };
         let named = match visit.tenant()? {
-            Some(text) => Some(self.named_tenant(&text)?),
+            Some(text) => self.named_tenant(&text)?,
             None => None,
         };
         let tenant = match (named, &subject.tenant) {
@@ -251,21 +247,15 @@ impl Asked<'_> {
         if member { Ok(()) } else { Err(Reason::WrongTenant.into()) }
     }
 
-    /// The tenant of that id or name.
-    pub fn named_tenant(&self, text: &str) -> Result<Arc<Tenant>, Stop> {
+    /// The tenant of that id or name; none where the profile overlooks names that it does not know.
+    pub fn named_tenant(&self, text: &str) -> Result<Option<Arc<Tenant>>, Stop> {
         match self.engine.directory.tenant(text, self.site.tenant_form()) {
-            TenantMatch::One(tenant) => Ok(tenant),
+            TenantMatch::One(tenant) => Ok(Some(tenant)),
             TenantMatch::Several => Err(Reason::TenantAmbiguous.into()),
+            TenantMatch::None if self.site.profile.tenant().is_some_and(|plan| plan.overlooks_unknown) => Ok(None),
             TenantMatch::None => Err(Reason::WrongTenant.into()),
         }
     }
-}
-
-/// How the store names the SessionID inside a token, of which the token carries the first 128 bits.
-pub(crate) fn chosen_digest(sid: &[u8; 16]) -> Digest {
-    let mut digest = [0; 32];
-    digest[..16].copy_from_slice(sid);
-    digest
 }
 
 /// What the record keeps of a companion cookie.

@@ -91,6 +91,9 @@ pub struct janua_decision {
     /// these, not on what it parsed itself.
     pub method: janua_str,
     pub path: janua_str,
+    /// The path as it may stand in a log: where a segment may be a session's id that is asked about,
+    /// the profile's name for it stands in its place.
+    pub log_path: janua_str,
     /// Of JANUA_ALLOW: the query to pass on: as received, without the parameters that carried a
     /// credential.
     pub query: janua_str,
@@ -143,6 +146,7 @@ impl janua_decision {
             session_ref: janua_str::EMPTY,
             method: janua_str::EMPTY,
             path: janua_str::EMPTY,
+            log_path: janua_str::EMPTY,
             query: janua_str::EMPTY,
             endpoint: janua_str::EMPTY,
             strip: ptr::null(),
@@ -178,6 +182,7 @@ impl janua_decision {
             session_ref: janua_str::of(decision.session_ref()),
             method: janua_str::of(decision.method()),
             path: janua_str::of(decision.path()),
+            log_path: janua_str::of(decision.log_path()),
             query: janua_str::of(decision.query()),
             endpoint: janua_str::of(decision.endpoint()),
             strip: strip.as_ptr(),

@@ -235,7 +235,24 @@ fn what_the_users_file_ended_stays_ended_in_a_process_that_starts_later() {
     assert!(good(&site, &new, held), "and ends nothing");
     let newest = site.token_issue("access", joe, "", "", 0).unwrap();
     assert!(good(&site, &newest, held));
-    edit::set_password(&users, JOE.0, janua::password::StoredHash::from("x".to_owned())).unwrap();
+    let cheap = Policy { argon2_memory_kib: 8, argon2_passes: 1, argon2_lanes: 1, ..Policy::default() };
+    let hash = Hasher::new(cheap).unwrap().hash(b"Abracadabra").unwrap();
+    edit::set_password(&users, JOE.0, hash.into()).unwrap();
     let (_third, site) = start();
     assert!([&old, &new, &newest].iter().all(|token| !good(&site, token, held)), "changed while nothing ran");
+}
+
+#[test]
+fn a_log_is_shown_no_session_id_of_the_path() {
+    let house = House::new();
+    let id = mauro_id(&house, &house.site("mauro"), JOE);
+    for (prefix, text) in [(None, ""), (Some("/data"), "/data")] {
+        let site = house.engine.site(Some("mauro"), prefix, false).unwrap();
+        let mut out = Decision::new();
+        for target in [format!("{text}/api/session/isAuthenticated/{id}"), format!("{text}/api/folders")] {
+            crate::house::decide(&site, &ask("GET", &target), Body::Given(b""), false, &mut out);
+            assert_eq!(out.path(), target.as_bytes());
+            assert_eq!(out.log_path(), target.replace(&id, "{id}").as_bytes());
+        }
+    }
 }

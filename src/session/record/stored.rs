@@ -8,9 +8,9 @@ use crate::base::Now;
 use crate::crypto::digest::Digest;
 use crate::directory::Tenant;
 use crate::expiry::{self, Life};
-use crate::session::Dead;
 use crate::session::death::MARKS;
 use crate::session::last_path::LastPath;
+use crate::session::{Dead, Reference};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 
@@ -24,6 +24,9 @@ pub(crate) struct Stored<'a> {
     pub idle_secs: u32,
     pub seq: u64,
     pub kept: bool,
+    pub mints: bool,
+    /// Where it began, if not with itself.
+    pub origin: Option<Reference>,
     pub companion: Option<Digest>,
     pub companion_seen: bool,
     pub client: Option<&'a str>,
@@ -44,6 +47,8 @@ impl Record {
             idle_secs: self.idle_secs,
             seq: self.seq,
             kept: self.kept,
+            mints: self.mints,
+            origin: rest.and_then(|rest| rest.origin),
             companion: rest.and_then(|rest| rest.companion),
             companion_seen: self.companion_required(),
             client: self.client(),
@@ -59,12 +64,17 @@ impl Record {
             path.keep(&bytes);
             path
         });
-        let plain = stored.extra.is_empty() && stored.client.is_none() && stored.companion.is_none() && path.is_none();
+        let plain = stored.extra.is_empty()
+            && stored.client.is_none()
+            && stored.companion.is_none()
+            && stored.origin.is_none()
+            && path.is_none();
         let rest = || Rest {
             extra: stored.extra.iter().map(|(name, value)| ((*name).into(), (*value).into())).collect(),
             client: stored.client.map(Into::into),
             companion: stored.companion,
             path,
+            origin: stored.origin,
         };
         let tenant = stored.tenant.map(|(id, name)| Arc::new(Tenant { id: id.to_owned(), name: name.to_owned() }));
         Record {
@@ -81,6 +91,7 @@ impl Record {
             serial: 0,
             companion_seen: AtomicBool::new(stored.companion_seen),
             kept: stored.kept,
+            mints: stored.mints,
         }
     }
 

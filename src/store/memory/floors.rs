@@ -7,7 +7,8 @@ use super::Memory;
 use super::log::Floor;
 use crate::base::Now;
 use crate::crypto::keyring::KeyId;
-use crate::session::Dead;
+use crate::session::id::made_key;
+use crate::session::{Dead, Reference};
 use crate::store::{Revocation, micros};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -24,6 +25,14 @@ impl Memory {
         let seq = self.next_seq(now);
         self.seq.store(seq, Ordering::SeqCst);
         seq
+    }
+
+    /// A number for the revocation of a session; where tokens were made from it, as their floor.
+    pub(super) fn number_for(&self, origin: Option<Reference>, now: Now) -> u64 {
+        match origin {
+            Some(origin) => self.raise(Revocation::Chosen(made_key(&origin)), now),
+            None => self.number(now),
+        }
     }
 
     /// Sets a floor under the log's lock. The number is published last: who reads it finds the floor in place.
@@ -44,7 +53,8 @@ impl Memory {
                 self.site.0.fetch_max(floor, Ordering::SeqCst);
                 None
             }
-            Revocation::Session(_) => None,
+            // Where they lie; the floor of their tokens is a chosen one.
+            Revocation::Session(_) | Revocation::Origin(_) => None,
         };
         if let Some(floor) = new {
             log.push(floor, seq, now);

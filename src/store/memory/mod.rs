@@ -112,6 +112,13 @@ impl Memory {
         }
     }
 
+    fn find_origin(&self, origin: &Reference) -> Option<Arc<Record>> {
+        match self.rows.look_reference(origin, Arc::clone) {
+            Met::Live(record) => Some(record),
+            Met::Tomb(_) | Met::Nothing => None,
+        }
+    }
+
     /// Follows one entry of the wheel: buries what is over, puts the rest back for its next time.
     fn visit(&self, prefix: u64, now: Now) {
         let wait = match self.rows.due(prefix, now) {
@@ -228,16 +235,19 @@ impl Store for Memory {
 
     fn revoke(&self, what: Revocation<'_>, now: Now) -> Result<u64, Unavailable> {
         self.used.store(true, Ordering::SeqCst);
-        let Revocation::Session(key) = what else {
-            return Ok(self.raise(what, now));
+        let (found, at, mut origin) = match what {
+            Revocation::Session(key) => (self.find(&key), rows::prefix(&key), None),
+            Revocation::Origin(origin) => (self.find_origin(&origin), rows::prefix(&origin.0), Some(origin)),
+            floor => return Ok(self.raise(floor, now)),
         };
         // Renewed while the log-out was in flight, it goes on under another key: that one ends too.
-        let mut next = self.find(&key).or_else(|| self.rows.successor(&key));
+        let mut next = found.or_else(|| self.rows.successor(at));
         while let Some(record) = next {
             self.bury_alone(&record, Dead::Revoked, now);
-            next = self.rows.successor(record.key());
+            origin = origin.or(record.mints.then(|| record.origin()));
+            next = self.rows.successor(rows::prefix(record.key()));
         }
-        Ok(self.number(now))
+        Ok(self.number_for(origin, now))
     }
 
     fn token_revoked(

@@ -20,7 +20,7 @@
 
 use crate::base::Now;
 use crate::crypto::digest::Digest;
-use crate::session::{Dead, MAX_PATH, Record, Stored};
+use crate::session::{Dead, MAX_PATH, Record, Reference, Stored};
 
 pub(super) const VERSION: u8 = 1;
 const LIVE: u8 = 1;
@@ -32,6 +32,8 @@ const COMPANION_SEEN: u8 = 4;
 const PATH: u8 = 8;
 const CLIENT: u8 = 16;
 const TENANT: u8 = 32;
+const MINTS: u8 = 64;
+const ORIGIN: u8 = 128;
 
 const BOOT: usize = 36;
 const TEXTS: usize = 60;
@@ -131,7 +133,9 @@ pub(super) fn live(record: &Record, serial: u64, used: Used) -> Option<Vec<u8>> 
         | flag(stored.companion_seen, COMPANION_SEEN)
         | flag(stored.path.is_some(), PATH)
         | flag(stored.client.is_some(), CLIENT)
-        | flag(stored.tenant.is_some(), TENANT);
+        | flag(stored.tenant.is_some(), TENANT)
+        | flag(stored.mints, MINTS)
+        | flag(stored.origin.is_some(), ORIGIN);
     let mut out = vec![VERSION, LIVE, flags, 0];
     out.extend(serial.to_be_bytes());
     out.extend(stored.seq.to_be_bytes());
@@ -143,6 +147,7 @@ pub(super) fn live(record: &Record, serial: u64, used: Used) -> Option<Vec<u8>> 
     out.extend(used.unix.to_be_bytes());
     put(&mut out, stored.principal)?;
     out.extend(stored.companion.iter().flatten());
+    out.extend(stored.origin.iter().flat_map(|origin| origin.0));
     if let Some(path) = &stored.path {
         out.extend(path_room(path));
     }
@@ -227,6 +232,7 @@ impl<'a> Live<'a> {
         let mut parts = Parts(self.0.get(TEXTS..).ok_or(Unreadable)?);
         let principal = parts.text()?;
         let companion = if self.has(COMPANION) { Some(part(parts.bytes(32)?, 0)?) } else { None };
+        let origin = if self.has(ORIGIN) { Some(Reference(part(parts.bytes(16)?, 0)?)) } else { None };
         let path = if self.has(PATH) { Some(parts.bytes(PATH_ROOM)?) } else { None };
         let client = if self.has(CLIENT) { Some(parts.text()?) } else { None };
         let tenant = if self.has(TENANT) { Some((parts.text()?, parts.text()?)) } else { None };
@@ -246,6 +252,8 @@ impl<'a> Live<'a> {
             idle_secs: part(self.0, 32).map(u32::from_be_bytes)?,
             seq: self.number(12)?,
             kept: self.has(KEPT),
+            mints: self.has(MINTS),
+            origin,
             companion,
             companion_seen: self.companion_seen(),
             client,
@@ -268,7 +276,8 @@ impl<'a> Live<'a> {
         write(&mut bytes, BOOT, &numbers)?;
         if let Some(path) = stored.path.filter(|path| self.has(PATH) && !path.is_empty()) {
             let companion = if self.has(COMPANION) { 32 } else { 0 };
-            write(&mut bytes, TEXTS + 4 + stored.principal.len() + companion, &path_room(&path))?;
+            let before = companion + if self.has(ORIGIN) { 16 } else { 0 };
+            write(&mut bytes, TEXTS + 4 + stored.principal.len() + before, &path_room(&path))?;
         }
         Ok(bytes)
     }
@@ -296,6 +305,7 @@ mod tests {
             companion: Some([7; 32]),
             keep_path: true,
             kept: true,
+            mints: true,
             ..NewSession::of("Aladdin", 1_600, 43_200, 99)
         };
         Record::new(new, clock.now())
@@ -308,7 +318,12 @@ mod tests {
     #[test]
     fn a_row_reads_back_whole_and_a_touch_keeps_its_length() {
         let clock = Clock::fake(1_700_000_000);
-        for record in [full(&clock), Record::new(NewSession::of("x", 1_600, 3_600, 1), clock.now())] {
+        let continued = Record::continued(
+            NewSession { keep_path: true, ..NewSession::of("AlexK", 1_600, 9, 3) },
+            &full(&clock),
+            clock.now(),
+        );
+        for record in [full(&clock), continued, Record::new(NewSession::of("x", 1_600, 3_600, 1), clock.now())] {
             let bytes = live(&record, 12, used(&clock, 5)).unwrap();
             let Ok(Row::Live(row)) = read(&bytes) else { panic!("it is live") };
             assert_eq!((row.serial(), row.absolute()), (Ok(12), Ok(record.ends().absolute_unix)));
@@ -319,6 +334,9 @@ mod tests {
                 (back.client(), back.companion(), back.extra()),
                 (record.client(), record.companion(), record.extra())
             );
+            assert_eq!(back.mints, record.mints);
+            let begun = record.stored().origin.unwrap_or(Reference([3; 16]));
+            assert_eq!(back.origin(), begun);
             assert_eq!(back.tenant.as_deref().map(|t| &t.name), record.tenant.as_deref().map(|t| &t.name));
             assert_eq!((back.last_path(), back.companion_required()), (None, false));
 

@@ -13,6 +13,7 @@ use super::rows::{Held, Rows};
 use crate::base::clock::MAX_JUMP_US;
 use crate::base::{Now, Reason};
 use crate::crypto::digest::Digest;
+use crate::session::id::made_key;
 use crate::session::{Dead, Record, Reference};
 use crate::store::{Inserted, MAX_CAP, NotStored, Revocation, Unavailable, until_look};
 use heed::{RoTxn, RwTxn};
@@ -113,6 +114,10 @@ impl Core {
             let dead = stands.err().unwrap_or(Dead::Revoked);
             self.rows.entomb(w, &held, &log::principal(&held.record.principal), dead, next)?;
             ended.push(over(&held));
+            // What goes on keeps its tokens; what is replaced takes them along.
+            if !renewed && held.record.mints {
+                ended.push(self.floor(made_from(&held.record.origin()), now));
+            }
         }
         let evicted = self.make_room(w, &l, principal, cap.clamp(1, MAX_CAP), now)?;
         ended.extend(evicted.iter().map(over));
@@ -167,10 +172,18 @@ impl Core {
     }
 
     pub(super) fn revoke(&self, what: Revocation<'_>, now: Now) -> Result<u64, Unavailable> {
-        let until = Some(now.unix().saturating_add(i64::from(self.longest_secs)).saturating_add(MARGIN_SECS));
-        let entry = |what| Entry { what, floor: None, until };
+        let entry = |what| self.floor(what, now);
         let one = match what {
-            Revocation::Session(key) => return self.end(&key, now),
+            Revocation::Session(key) => return self.end(&key, None, now),
+            Revocation::Origin(origin) => {
+                let key = self.key_of(&origin)?.unwrap_or_else(|| {
+                    // Long swept: nothing but its tokens can be left.
+                    let mut key = [0; 32];
+                    key.iter_mut().zip(origin.0).for_each(|(to, from)| *to = from);
+                    key
+                });
+                return self.end(&key, Some(origin), now);
+            }
             Revocation::Principal(name) => entry(What::Principal(log::principal(name))),
             Revocation::Key(id) => entry(What::Key(id)),
             Revocation::Chosen(chosen) => entry(What::Chosen(Reference::of(&chosen).0)),
@@ -182,11 +195,21 @@ impl Core {
         Ok(number)
     }
 
-    /// Ends a session, and the one that went on from it.
-    fn end(&self, key: &Digest, now: Now) -> Result<u64, Unavailable> {
+    /// An entry that is kept for as long as anything lives.
+    fn floor(&self, what: What, now: Now) -> Entry {
+        let until = now.unix().saturating_add(i64::from(self.longest_secs)).saturating_add(MARGIN_SECS);
+        Entry { what, floor: None, until: Some(until) }
+    }
+
+    /// Ends a session, the one that went on from it, and the tokens that were made from them; those of `origin` in any
+    /// case.
+    fn end(&self, key: &Digest, origin: Option<Reference>, now: Now) -> Result<u64, Unavailable> {
         let failed = |e| self.failed(e);
         let mut w = self.rows.env.write_txn().map_err(failed)?;
-        let (entries, last) = self.chain(&w, key, now).map_err(failed)?;
+        let (mut entries, last) = self.chain(&w, key, now).map_err(failed)?;
+        let mints = last.as_ref().map(|held| &held.record).filter(|record| record.mints);
+        let origin = origin.or(mints.map(Record::origin));
+        entries.extend(origin.map(|origin| self.floor(made_from(&origin), now)));
         let number = self.log.append(&entries, now).map_err(failed)?;
         // The commit point has passed. What follows only tidies up: the row is dead by the log.
         let tidy = |w: &mut RwTxn<'_>| match &last {
@@ -246,6 +269,11 @@ impl Core {
         }
         self.catch_up()
     }
+}
+
+/// What the tokens that were made from a session are known by.
+fn made_from(origin: &Reference) -> What {
+    What::Chosen(Reference::of(&made_key(origin)).0)
 }
 
 /// The entry that ends a session: kept until it could not live any more in any case.
