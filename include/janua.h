@@ -304,7 +304,8 @@ janua_status janua_engine_new(janua_config *config, janua_engine **out, janua_er
 
 /**
  * Asks whether the configured store can serve that many worker processes. Call it before workers
- * are forked: the memory store serves one, and refuses two here instead of losing log-ins later.
+ * are forked: the memory store serves one, and refuses two here instead of losing log-ins later;
+ * the shared store serves any number on one machine.
  *
  * *Returns*: JANUA_OK; JANUA_E_INVALID with the setting to change; JANUA_E_NULL. *Blocks*: no.
  * *Since*: 0.1.0.
@@ -318,11 +319,14 @@ janua_status janua_engine_check_workers(const janua_engine *engine,
  * decides, after its last fork; calling it again does nothing. Until then every other call on the
  * engine and its sites answers JANUA_E_FORK.
  *
- * *Returns*: JANUA_OK; JANUA_E_UNAVAILABLE when the store cannot be opened; JANUA_E_FORK when the
- * memory store holds sessions of the process that this one was forked from: copies that no log-out
- * would reach; JANUA_E_RANDOM; JANUA_E_NULL. *Blocks*: opens the store. *Since*: 0.1.0.
+ * *Returns*: JANUA_OK; JANUA_E_UNAVAILABLE when the store cannot be opened, and JANUA_E_INVALID when
+ * its folder is open to other users or holds something else, with a message that names the mend;
+ * JANUA_E_FORK when the process that this one was forked from had the store in use (the memory store:
+ * copies that no log-out would reach; the shared store: attach after the last fork); JANUA_E_RANDOM;
+ * JANUA_E_NULL. *Blocks*: opens the store. *Since*: 0.1.0.
  */
-janua_status janua_engine_attach(const janua_engine *engine, janua_error *err);
+janua_status janua_engine_attach(const janua_engine *engine,
+                                 janua_error *err);
 
 /**
  * Does what is due by the clock: follows changed keys and users, sweeps ended sessions a few at a

@@ -83,7 +83,8 @@ pub unsafe extern "C" fn janua_engine_new(
 }
 
 /// Asks whether the configured store can serve that many worker processes. Call it before workers
-/// are forked: the memory store serves one, and refuses two here instead of losing log-ins later.
+/// are forked: the memory store serves one, and refuses two here instead of losing log-ins later;
+/// the shared store serves any number on one machine.
 ///
 /// *Returns*: JANUA_OK; JANUA_E_INVALID with the setting to change; JANUA_E_NULL. *Blocks*: no.
 /// *Since*: 0.1.0.
@@ -104,9 +105,11 @@ pub unsafe extern "C" fn janua_engine_check_workers(
 /// decides, after its last fork; calling it again does nothing. Until then every other call on the
 /// engine and its sites answers JANUA_E_FORK.
 ///
-/// *Returns*: JANUA_OK; JANUA_E_UNAVAILABLE when the store cannot be opened; JANUA_E_FORK when the
-/// memory store holds sessions of the process that this one was forked from: copies that no log-out
-/// would reach; JANUA_E_RANDOM; JANUA_E_NULL. *Blocks*: opens the store. *Since*: 0.1.0.
+/// *Returns*: JANUA_OK; JANUA_E_UNAVAILABLE when the store cannot be opened, and JANUA_E_INVALID when
+/// its folder is open to other users or holds something else, with a message that names the mend;
+/// JANUA_E_FORK when the process that this one was forked from had the store in use (the memory store:
+/// copies that no log-out would reach; the shared store: attach after the last fork); JANUA_E_RANDOM;
+/// JANUA_E_NULL. *Blocks*: opens the store. *Since*: 0.1.0.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn janua_engine_attach(engine: *const janua_engine, err: *mut janua_error) -> janua_status {
     guard::engine_call(err, || {
