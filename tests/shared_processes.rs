@@ -8,6 +8,7 @@
 
 use janua::base::{Clock, Reason, Status};
 use janua::crypto::digest::Digest;
+use janua::password::permits::Permits;
 use janua::session::{NewSession, Record, Touch, id};
 use janua::store::shared::{Durability, Settings, Shared};
 use janua::store::{Answer, Revocation, Store};
@@ -286,6 +287,51 @@ fn a_process_forked_from_one_that_has_the_store_open_is_refused_and_harms_nothin
     assert_eq!((libc::WIFEXITED(status), libc::WEXITSTATUS(status)), (true, 0));
     insert(&store, &clock, 2, "Aladdin");
     assert!(is_alive(&store, &clock, 1) && is_alive(&store, &clock, 2));
+}
+
+/// Places for hashing in the tests, and how long the dead keep theirs.
+const PLACES: usize = 4;
+const LIFE: Duration = Duration::from_millis(300);
+
+fn permits(folder: &Path) -> Permits {
+    let permits = Permits::new(PLACES);
+    permits.share(&folder.join("permits"), LIFE).unwrap();
+    permits
+}
+
+/// Takes every place and keeps it until it is killed.
+fn hog(folder: &Path) {
+    let permits = permits(folder);
+    let _held: Vec<_> = (0..PLACES).map(|_| permits.acquire(Duration::from_secs(10)).unwrap()).collect();
+    println!("hogged");
+    std::thread::sleep(Duration::from_secs(60));
+}
+
+#[test]
+fn places_for_hashing_are_the_machines_and_all_come_back_from_the_killed() {
+    const NAME: &str = "places_for_hashing_are_the_machines_and_all_come_back_from_the_killed";
+    if let Some((_, folder, _)) = part() {
+        return hog(&folder);
+    }
+    let scene = Scene::new("permits");
+    let permits = permits(&scene.0);
+    for round in 0..20 {
+        let mut hog = scene.start(NAME, "hog", round);
+        let mut lines = BufReader::new(hog.stdout.take().unwrap());
+        let mut line = String::new();
+        while !line.ends_with("hogged\n") {
+            line.clear();
+            assert!(lines.read_line(&mut line).unwrap() > 0, "the hog says nothing");
+        }
+        if round == 0 {
+            assert_eq!(permits.acquire(Duration::ZERO).err(), Some(Reason::Busy), "all are another process's");
+        }
+        hog.kill().unwrap();
+        hog.wait().unwrap();
+    }
+    let held: Vec<_> = (0..PLACES).map(|_| permits.acquire(Duration::from_secs(5)).unwrap()).collect();
+    assert_eq!(permits.acquire(Duration::from_millis(20)).err(), Some(Reason::Busy), "and no more than there are");
+    drop(held);
 }
 
 /// Opens the store and says how that went.

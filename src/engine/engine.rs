@@ -18,7 +18,7 @@ use crate::engine::process::ProcessPage;
 use crate::engine::subject::floor_key;
 use crate::engine::{Config, Site, build};
 use crate::password::Hasher;
-use crate::password::permits::Permits;
+use crate::password::permits::{self, Permits};
 use crate::password::verified::Cache;
 use crate::session::{Record, Reference};
 use crate::store::{Answer, Later, Listed, Revocation, Store};
@@ -104,6 +104,9 @@ impl Engine {
             return Ok(());
         }
         self.store.attach()?;
+        if let Some(page) = self.store.permits() {
+            self.permits.share(&page, permits::LIFE)?;
+        }
         // Draws the page's key anew, after dropping what was remembered under the old one.
         self.verified.reset_if_forked()
     }

@@ -1,12 +1,25 @@
-//! How many hashes run at once in this process: past that a login waits, and past its deadline it is told to try again.
+//! How many hashes run at once: past that a login waits, and past its deadline it is told to try again.
 //!
 //! Called by the engine's login before the user is looked up, so that waiting says nothing about the name. argon2 takes
-//! its memory for each of them: the number of places is the bound on memory. Counts this process only; a store that
-//! several processes share has slots of its own.
+//! its memory for each of them: the number of places is the bound on memory. Counts this process, and all processes of
+//! a machine once they [`share`](Permits::share) a page.
 
-use crate::base::Reason;
+#[cfg(unix)]
+use super::slots::{Slot, Slots};
+use crate::base::{Error, Reason, Result as Done};
+use once_cell::sync::OnceCell;
 use parking_lot::{Condvar, Mutex};
+use std::path::Path;
 use std::time::{Duration, Instant};
+
+/// How long a place is kept from other processes at most: longer than any hash takes.
+pub const LIFE: Duration = Duration::from_secs(30);
+
+/// How often a place is looked for that another process may give back.
+const LOOK: Duration = Duration::from_millis(2);
+
+#[cfg(not(unix))]
+type Slots = ();
 
 /// Places for hashing. Any thread; not used across a fork.
 #[derive(Debug)]
@@ -14,25 +27,49 @@ pub struct Permits {
     places: usize,
     taken: Mutex<usize>,
     freed: Condvar,
+    shared: OnceCell<Slots>,
 }
 
 /// A place; dropping it gives it back, on every way out.
 #[derive(Debug)]
-pub struct Permit<'a>(&'a Permits);
+pub struct Permit<'a> {
+    permits: &'a Permits,
+    #[cfg(unix)]
+    slot: Option<Slot>,
+}
 
 impl Permits {
     /// `places` hashes at once; 0 is taken as 1, for no login could ever run.
     pub fn new(places: usize) -> Permits {
-        Permits { places: places.max(1), taken: Mutex::new(0), freed: Condvar::new() }
+        Permits { places: places.max(1), taken: Mutex::new(0), freed: Condvar::new(), shared: OnceCell::new() }
+    }
+
+    /// Shares the places with all processes that share the page in this file: no more than they are run at once on the
+    /// whole machine. `life`: for how long a place is another's at most, should its taker die. Once; called when a
+    /// process attaches.
+    #[cfg(unix)]
+    pub fn share(&self, path: &Path, life: Duration) -> Done<()> {
+        let open = || {
+            let failed = |e| Error::unavailable(format!("{}: cannot be shared: {e}", path.display()));
+            Slots::open(path, life)?.map_err(failed)
+        };
+        self.shared.get_or_try_init(open).map(drop)
+    }
+
+    /// Places are shared by no other process here.
+    #[cfg(not(unix))]
+    pub fn share(&self, path: &Path, _life: Duration) -> Done<()> {
+        Err(Error::invalid(format!("{}: this system shares no places for hashing", path.display())))
     }
 
     /// Takes a place, waiting at most `wait` for one. Zero never waits.
     ///
     /// Errors: [`Reason::Busy`] when none came free in time: the request was neither judged nor counted.
     pub fn acquire(&self, wait: Duration) -> Result<Permit<'_>, Reason> {
+        let start = Instant::now();
         let mut taken = self.taken.lock();
         if *taken >= self.places {
-            let deadline = Instant::now().checked_add(wait).ok_or(Reason::Busy)?;
+            let deadline = start.checked_add(wait).ok_or(Reason::Busy)?;
             while *taken >= self.places {
                 let late = self.freed.wait_until(&mut taken, deadline).timed_out();
                 if late && *taken >= self.places {
@@ -41,7 +78,30 @@ impl Permits {
             }
         }
         *taken += 1;
-        Ok(Permit(self))
+        drop(taken);
+        self.machine_wide(start, wait)
+    }
+
+    /// The place that was taken in this process, and one of the machine's. Dropping it gives both back.
+    #[cfg(unix)]
+    fn machine_wide(&self, start: Instant, wait: Duration) -> Result<Permit<'_>, Reason> {
+        let mut permit = Permit { permits: self, slot: None };
+        let Some(slots) = self.shared.get() else { return Ok(permit) };
+        loop {
+            permit.slot = slots.take(self.places);
+            if permit.slot.is_some() {
+                return Ok(permit);
+            }
+            if start.elapsed() >= wait {
+                return Err(Reason::Busy);
+            }
+            std::thread::sleep(LOOK.min(wait));
+        }
+    }
+
+    #[cfg(not(unix))]
+    fn machine_wide(&self, _start: Instant, _wait: Duration) -> Result<Permit<'_>, Reason> {
+        Ok(Permit { permits: self })
     }
 
     /// Places taken now, and places in all.
@@ -52,10 +112,14 @@ impl Permits {
 
 impl Drop for Permit<'_> {
     fn drop(&mut self) {
-        let mut taken = self.0.taken.lock();
+        #[cfg(unix)]
+        if let (Some(slots), Some(slot)) = (self.permits.shared.get(), &self.slot) {
+            slots.give_back(slot);
+        }
+        let mut taken = self.permits.taken.lock();
         *taken = taken.saturating_sub(1);
         drop(taken);
-        self.0.freed.notify_one();
+        self.permits.freed.notify_one();
     }
 }
 
@@ -90,6 +154,30 @@ mod tests {
         assert_eq!(permits.acquire(Duration::MAX).err(), Some(Reason::Busy), "no deadline is no wait");
         drop(held);
         assert!(permits.acquire(Duration::ZERO).is_ok());
+    }
+
+    #[test]
+    #[cfg(unix)]
+    fn those_who_share_a_page_share_the_places() {
+        let folder = crate::crypto::scratch::Scratch::new();
+        let share = || {
+            let permits = Permits::new(2);
+            permits.share(&folder.path("permits"), LIFE).unwrap();
+            permits
+        };
+        let (one, two) = (share(), share());
+        let held = (one.acquire(Duration::ZERO).unwrap(), two.acquire(Duration::ZERO).unwrap());
+        for permits in [&one, &two] {
+            assert_eq!(permits.acquire(Duration::from_millis(5)).err(), Some(Reason::Busy));
+            assert_eq!(permits.in_use(), (1, 2), "a place of this process is not kept for nothing");
+        }
+        std::thread::scope(|scope| {
+            let waits = scope.spawn(|| two.acquire(Duration::from_secs(10)).is_ok());
+            std::thread::sleep(Duration::from_millis(10));
+            drop(held.0);
+            assert!(waits.join().unwrap(), "who waits gets what another process gives back");
+        });
+        assert!(Permits::new(1).share(&folder.path("no/such/folder"), LIFE).is_err());
     }
 
     #[test]

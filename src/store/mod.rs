@@ -21,6 +21,7 @@ use crate::crypto::keyring::KeyId;
 use crate::directory::{Tenant, User};
 use crate::expiry::{self, Life};
 use crate::session::{Record, Reference, Touch};
+use std::path::PathBuf;
 use std::sync::Arc;
 
 pub use memory::Memory;
@@ -178,6 +179,11 @@ pub trait Store: Send + Sync {
     /// about every second; may wait. Errors: what is wrong, for a person; it is tried again next time.
     fn tend(&self, _now: Now) -> Result<(), Error> {
         Ok(())
+    }
+
+    /// A file of the machine that its processes share hash permits through; disposable.
+    fn permits(&self) -> Option<PathBuf> {
+        None
     }
 
     /// Milliseconds for which the answer to a log-out is to be held back, so that copies on other machines have run
