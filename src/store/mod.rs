@@ -284,7 +284,8 @@ fn listed(record: &Record, now: Now) -> Option<Listed> {
     Some(Listed {
         reference: Reference::of(&record.key),
         created: record.ends().created_unix,
-        last_use: now.unix().saturating_sub(unused),
+        // The clocks' seconds do not turn together.
+        last_use: now.unix().saturating_sub(unused).max(record.ends().created_unix),
         principal: Arc::clone(&record.principal),
         user: record.user.clone(),
         tenant: record.tenant.clone(),
