@@ -216,7 +216,8 @@ static char *ngx_janua_merge_pools(ngx_conf_t *cf, ngx_janua_loc_conf_t *prev, n
     }
     if (conf->mode != NGX_JANUA_OFF && ngx_janua_same(&conf->pool_names[0], &conf->pool_names[1])) {
         ngx_log_error(NGX_LOG_EMERG, cf->log, 0,
-                      "\"janua_thread_pool\" and \"janua_hash_pool\" are both \"%V\": hashing needs a pool of its own in %s:%ui",
+                      "\"janua_thread_pool\" and \"janua_hash_pool\" are both \"%V\": hashing needs a pool of its own "
+                      "in %s:%ui",
                       &conf->pool_names[0], conf->pool_place.file, conf->pool_place.line);
         return NGX_CONF_ERROR;
     }

@@ -227,8 +227,7 @@ static ngx_thread_pool_t *ngx_janua_own_pool(ngx_cycle_t *cycle, ngx_uint_t whic
 
 static ngx_janua_main_conf_t *ngx_janua_main_conf_of(ngx_cycle_t *cycle)
 {
-    return ngx_get_conf(cycle->conf_ctx, ngx_http_module) ? ngx_http_cycle_get_module_main_conf(cycle, ngx_http_janua_module)
-                                                          : NULL;
+    return ngx_http_cycle_get_module_main_conf(cycle, ngx_http_janua_module); /* NULL without a http block */
 }
 
 /* When the whole configuration is read, and with it the number of workers: the last moment that an error may have. */
