@@ -74,7 +74,10 @@ def directives():
     mistake("prefix", inside("janua_prefix data;"), "prefix", "data", line="janua_prefix")
     mistake("prefix-end", inside("janua_prefix /data/;"), "prefix", line="janua_prefix")
     mistake("pool", inside("janua_thread_pool nowhere;"), "nowhere")
-    mistake("in-location", inside("janua_config {janua};"), "not allowed here", line="janua_config {janua}" and "janua_config")
+    mistake("one-pool", inside("janua_thread_pool default;\njanua_hash_pool default;"), "pool of its own")
+    mistake("in-flight", inside("janua_in_flight 0;"), "1 or more", line="janua_in_flight")
+    mistake("in-flight-word", inside("janua_in_flight many;"), "1 or more", line="janua_in_flight")
+    mistake("in-location", inside("janua_config {janua};"), "not allowed here")
     mistake("config-twice", "janua_config {janua};\njanua_config {janua};\n" + SERVER, "duplicate")
     mistake("unknown", inside("janua_prefiks /x;"), "unknown directive", line="janua_prefiks")
 
@@ -135,6 +138,20 @@ def two_engines():
         let_in(ask(nginx.port, "GET", "/a", cookie), "Aladdin")
         refused(ask(nginx.other, "GET", "/a", cookie))
         refused(ask(nginx.other, "GET", "/a", f"X-Authentication: {token}"))
+
+
+@promise("what one engine strips is stripped at every server: nobody knows which application trusts it", shared=False)
+def one_strip_list():
+    from harness import TARGET, site_folder
+
+    second = site_folder(TARGET / "strip-second", extra='\n[headers]\nuser = "X-Second-User"\nstrip = ["X-Remote-User"]\n')
+    http = f"""
+    underscores_in_headers on;
+    server {{ listen 127.0.0.1:{{port}}; janua_config {{janua}}; janua off; location / {{ proxy_pass http://{{upstream}}; }} }}
+    server {{ listen 127.0.0.1:{{other}}; janua_config {second}; janua on; location / {{ proxy_pass http://{{upstream}}; }} }}"""
+    with Nginx("one-strip-list", http, upstream=Upstream()) as nginx:
+        answer = nginx.ask("GET", "/a", "X-Second-User: forged", "x_remote_user: forged", "X-Remote-User: forged", "X-User: forged")
+        assert "forged" not in str(answer.json()["headers"]), answer
 
 
 @promise("directives are inherited from http to server to location, and the innermost wins", shared=False)

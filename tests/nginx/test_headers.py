@@ -55,6 +55,21 @@ def typed(nginx):
     same("agent", (headers.get("User-Agent"), headers.get("Referer")), ("probe/1", "http://door.test/"))
 
 
+@promise("fact 5: nor by any method, nor in the trailer of a body in chunks")
+def methods(nginx):
+    cookie = nginx.login()
+    for method in ("GET", "POST", "PUT", "DELETE", "OPTIONS", "PATCH", "PROPFIND"):
+        for target, line in (("/off/a", "A: b"), ("/maybe/a", "A: b"), ("/a", cookie)):
+            answer = nginx.ask(method, target, line, *FORGED, body=b"")
+            assert answer.status == 200, f"{method} {target}: {answer}"
+            lacks(answer, f"{method} {target}")
+    body = b"3\r\nabc\r\n0\r\nX-User: admin@test.com\r\nX_Roles: admin@test.com\r\n\r\n"
+    with nginx.wire() as wire:
+        answer = wire.ask("POST", "/off/a", "Transfer-Encoding: chunked", "Trailer: X-User", body=body)
+        lacks(answer, "trailer")
+        same("after it", wire.ask("GET", "/off/b").json()["path"], "/off/b")
+
+
 @promise("identity headers do not reach the upstream by an error page or a subrequest")
 def roundabout(nginx):
     cookie = nginx.login()
