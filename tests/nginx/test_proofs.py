@@ -103,7 +103,7 @@ def off(nginx):
 def roles(nginx):
     refused(nginx.ask("GET", "/admin/a"))
     refused(nginx.ask("GET", "/admin/a", nginx.login()), 403)
-    let_in(nginx.ask("GET", "/admin/a", nginx.login("admin@test.com", "password")), "admin@test.com")
+    let_in(nginx.ask("GET", "/admin/a", nginx.login("admin@test.com", "administer")), "admin@test.com")
 
 
 @promise("users that share a keep-alive connection do not share anything else")

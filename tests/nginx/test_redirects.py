@@ -133,7 +133,7 @@ def between_sites(nginx):
 
 @promise("a rewritten request is judged by the path that it was rewritten to")
 def rewritten(nginx):
-    ala, admin = nginx.login(), nginx.login("admin@test.com", "password")
+    ala, admin = nginx.login(), nginx.login("admin@test.com", "administer")
     refused(nginx.ask("GET", "/rewritten/admin/a"))
     refused(nginx.ask("GET", "/rewritten/admin/a", ala), 403)
     same("target", let_in(nginx.ask("GET", "/rewritten/admin/a", admin), "admin@test.com").json()["target"], "/admin/a")
