@@ -4,7 +4,7 @@
     scripts/scenarios.py --base http://127.0.0.1:8080 FILE...
     scripts/scenarios.py --door 'target/demo/host {folder}/janua.toml {port} :{system}' FILE_OR_FOLDER...
 
-With --http2 the requests go by curl over HTTP/2 with prior knowledge; steps that HTTP/2 cannot say (`raw`, Connection, two Hosts) are
+With --http2 the requests go over HTTP/2 with prior knowledge; steps that HTTP/2 cannot say (`raw`, Connection, two Hosts) are
 left out. With --door the command is started anew for each file, on a folder made ready for it, and stopped by its process id. It must
 listen on {port} of 127.0.0.1 in the foreground, and its log must hold no secret. {system} is the name of the file's folder. Python 3.11, standard library only.
 """
@@ -201,7 +201,7 @@ def check_upstream(step, answer):
 def ask(step, door, folder):
     """Sends a step's request the way this door is spoken to."""
     if door.http2:
-        return Answer(exchange2(door.address, step, folder, door.host), step["send"].startswith("HEAD "))
+        return exchange2(door.address, step, folder, door.host)
     data = request_bytes(step, folder, door.host)
     return Answer(exchange(door.address, data, step.get("client"), "raw" in step), data.startswith(b"HEAD "))
 
@@ -374,7 +374,7 @@ def main():
     kind.add_argument("--door", help="how to start one: a command with {folder} and {port}")
     kind.add_argument("--check", action="store_true", help="only read the files")
     options.add_argument("--janua", default=str(ROOT / "target" / "release" / "janua"), help="the administrator's command")
-    options.add_argument("--http2", action="store_true", help="speak HTTP/2 with prior knowledge, by curl")
+    options.add_argument("--http2", action="store_true", help="speak HTTP/2 with prior knowledge")
     options.add_argument("--verbose", action="store_true", help="name every scenario")
     options.add_argument("place", nargs="*", help="files or folders; all scenarios when none is named")
     given = options.parse_args()

@@ -33,9 +33,9 @@ def mistake(name, http, *words, line=None, main="", **site):
 def in_the_file():
     http = "\n janua_config {janua};\n" + SERVER
     mistake("key", http, "janua.toml:3", "unknown key", "site", line="janua_config", lines=[("site ", "sit ")])
-    mistake("type", http, "janua.toml:5", "secure", line="janua_config", lines=[("secure  = false", 'secure = "no"')])
+    mistake("type", http, "janua.toml:5", "boolean", line="janua_config", lines=[("secure  = false", 'secure = "no"')])
     mistake("users", http, "no-users.toml", line="janua_config", lines=[("users.toml", "no-users.toml")])
-    mistake("profile", http, "no such", line="janua_config", lines=[("door.toml", "no-profile.toml")])
+    mistake("profile", http, "no-profile.toml", lines=[("door.toml", "no-profile.toml")])
     mistake("store", http, "store.kind", line="janua_config", lines=[('"memory"', '"redis"')])
 
 
@@ -71,7 +71,7 @@ def directives():
     mistake("twice", inside("janua on;\njanua off;"), "duplicate", line="janua off")
     mistake("nobody", inside("janua_profile nobody;"), "nobody", line="janua_profile")
     mistake("profile-file", inside("janua_profile none.toml;"), "none.toml", line="janua_profile")
-    mistake("prefix", inside("janua_prefix data;"), "prefix", "data", line="janua_prefix")
+    mistake("prefix", inside("janua_prefix data;"), "janua_prefix", line="janua_prefix")
     mistake("prefix-end", inside("janua_prefix /data/;"), "prefix", line="janua_prefix")
     mistake("pool", inside("janua_thread_pool nowhere;"), "nowhere")
     mistake("one-pool", inside("janua_thread_pool default;\njanua_hash_pool default;"), "pool of its own")

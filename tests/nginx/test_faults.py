@@ -55,7 +55,7 @@ def preaccess():
     with failing("preaccess") as nginx:
         answer = nginx.ask("GET", "/pages-off/secret.html", "X-Keep-User: Aladdin", "X-Keep-Password: OpenSesame")
         assert b"abracadabra" not in answer.body, answer
-        let_in(nginx.ask("GET", "/off/a"), None)
+        all_fail(nginx, GET, LOG_IN)
 
 
 @promise("a failure of the decision on the event loop is 500", shared=False)

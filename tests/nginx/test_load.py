@@ -11,7 +11,7 @@ from house import POOLS
 from promises import let_in, promise, refused, same
 from test_process import PROXIED, log_ins, sample_site
 from upstream import Upstream
-from wire import Frames, Wire, request
+from wire import Http2, Wire, request
 
 JSON = "Content-Type: application/json"
 LOGIN = b'{"user":"Aladdin","password":"OpenSesame"}'
@@ -54,25 +54,23 @@ def abort_http2(nginx, count):
     """The same over HTTP/2: streams that are reset, and connections that are gone."""
     connections = []
     for number in range(count):
-        frames = Frames(nginx.h2)
-        headers = [("content-type", "application/json"), ("content-length", str(len(LOGIN)))]
-        frames.ask(1, "POST", "/login", headers, LOGIN[:-10] if number % 4 == 3 else LOGIN, number % 4 != 3)
-        connections.append(frames)
+        connection, whole = Http2(("127.0.0.1", nginx.h2)), number % 4 != 3
+        lines = [("Host", "door.test"), ("Content-Type", "application/json"), ("Content-Length", str(len(LOGIN)))]
+        connections.append((connection, connection.send("POST", "/login", lines, LOGIN if whole else LOGIN[:-10], whole)))
     time.sleep(0.03)
-    for number, frames in enumerate(connections):
-        if number % 2:
-            frames.reset(1)
+    for connection, stream in connections[1::2]:
+        connection.reset(stream)
     time.sleep(0.03)
-    for frames in connections:
-        frames.close()
+    for connection, _ in connections:
+        connection.close()
 
 
 @promise("20 clients that abort in mid-hop, HTTP/1.1 and HTTP/2: no connection, descriptor, task or place in flight is left", shared=False, valgrind=True)
 def aborts():
     http = "janua_in_flight 24;" + PROXIED
     with Nginx("aborts", http, upstream=Upstream(), main=POOLS, janua=slow_site("aborts")) as nginx:
-        cookie = nginx.login()
-        let_in(nginx.ask("GET", "/a", cookie), "Aladdin")
+        cookie = nginx.login("someName", "pw")
+        let_in(nginx.ask("GET", "/a", cookie), "someName")
         before = descriptors(nginx)
         for abort in (abort_http1, abort_http2) * (1 if Options.valgrind else 3):
             abort(nginx, 20)
@@ -81,7 +79,7 @@ def aborts():
             for thread in log_ins(nginx, 3 if Options.valgrind else 20, results):
                 thread.join()
             same("log-ins after it", {r for r in results}, {(200, True)})
-        let_in(nginx.ask("GET", "/a", cookie), "Aladdin")
+        let_in(nginx.ask("GET", "/a", cookie), "someName")
 
 
 def main_thread_seconds(pid):
@@ -125,13 +123,13 @@ class Steady:
 def storm():
     http = "janua_in_flight 100;" + PROXIED
     with Nginx("storm", http, upstream=Upstream(), main=POOLS, janua=sample_site("storm")) as nginx:
-        cookie, worker, results = nginx.login(), nginx.workers_now().pop(), []
+        cookie, worker, results = nginx.login("someName", "pw"), nginx.workers_now().pop(), []
         began = time.perf_counter()
         nginx.login("AlexK", "My Password")
         one_hash = time.perf_counter() - began
         loop, whole = main_thread_seconds(worker)
         with Steady(nginx, lambda w: same("open", w.ask("GET", "/off/a").status, 204)) as pause:
-            with Steady(nginx, lambda w: let_in(w.ask("GET", "/a", cookie), "Aladdin")) as steady:
+            with Steady(nginx, lambda w: let_in(w.ask("GET", "/a", cookie), "someName")) as steady:
                 began = time.perf_counter()
                 for thread in log_ins(nginx, 50, results):
                     thread.join()

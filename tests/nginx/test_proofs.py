@@ -3,7 +3,7 @@
 import base64
 
 from promises import let_in, promise, refused, same
-from wire import Frames, request
+from wire import Answer, Http2, request
 
 JSON = "Content-Type: application/json"
 LOGIN = b'{"user":"Aladdin","password":"OpenSesame"}'
@@ -138,13 +138,12 @@ def pipelined(nginx):
 def multiplexed(nginx):
     cookies = {"joe.bloggs@test.com": nginx.login("joe.bloggs@test.com", "pa55w0rd"), "Aladdin": nginx.login()}
     users = ["joe.bloggs@test.com", None, "Aladdin"] * 10
-    frames = Frames(nginx.h2)
-    streams = list(range(1, 2 * len(users), 2))
-    for number, (stream, user) in enumerate(zip(streams, users)):
-        lines = [("cookie", cookies[user][8:])] if user else []
-        frames.ask(stream, "GET", f"/{number}?do=stall&seconds=0.1", lines)
-    answers = frames.read(streams)
-    frames.close()
+    with Http2(("127.0.0.1", nginx.h2)) as connection:
+        streams = []
+        for number, user in enumerate(users):
+            lines = [("Host", "door.test")] + ([("cookie", cookies[user][8:])] if user else [])
+            streams.append(connection.send("GET", f"/{number}?do=stall&seconds=0.1", lines))
+        answers = [Answer(*connection.read(stream)) for stream in streams]
     for number, (user, answer) in enumerate(zip(users, answers)):
         if user is None:
             refused(answer)

@@ -1,12 +1,16 @@
-"""HTTP as bytes: a client that keeps its connection, curl for HTTP/2, and the few frames that curl will not send.
+"""HTTP as bytes: a client that keeps its connection, and HTTP/2.
 
 Called by the tests. It must never repair what it is given: a request goes out as written, an answer is read as it came.
 """
 
 import json
+import pathlib
 import socket
-import struct
-import subprocess
+import sys
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[2] / "scripts"))
+
+from http2 import Http2  # noqa: E402
 
 PATIENCE = 30
 
@@ -162,111 +166,8 @@ def ask(port, method, target, *headers, body=None):
         return wire.ask(method, target, *headers, body=body)
 
 
-# ---------------------------------------------------------------- HTTP/2
-
-
-def curl(method, target, headers, body):
-    """curl's arguments for one request, without the address's front."""
-    args = ["--path-as-is", "-X", method] if method != "HEAD" else ["--path-as-is", "-I"]
-    names = {line.split(":")[0].lower() for line in headers}
-    for quiet in ("User-Agent", "Accept", "Content-Type", "Expect"):
-        if quiet.lower() not in names:
-            args += ["-H", f"{quiet}:"]
-    for line in headers:
-        name, _, value = line.partition(":")
-        args += ["-H", f"{name};" if not value.strip() else line]
-    return args + (["--data-binary", "@-"] if body is not None else []) + ["--", target]
-
-
 def ask2(port, method, target, *headers, body=None):
-    """One request over HTTP/2, by curl."""
-    args = ["curl", "-sS", "-i", "--http2-prior-knowledge", "--max-time", str(PATIENCE)]
-    args += curl(method, f"http://127.0.0.1:{port}{target}", headers, body)
-    done = subprocess.run([a.encode("latin-1") for a in args], input=body, capture_output=True, check=False)
-    if done.returncode:
-        raise ConnectionError(f"curl: {done.returncode} {done.stderr.decode()}")
-    return parse2(done.stdout)
-
-
-def parse2(data):
-    """curl's -i output of one transfer."""
-    while True:
-        head, _, data = data.partition(b"\r\n\r\n")
-        lines = head.decode("latin-1").split("\r\n")
-        status = int(lines[0].split(" ")[1])
-        if status >= 200:
-            return Answer(status, [tuple(p.strip() for p in line.split(":", 1)) for line in lines[1:]], data)
-
-
-class Frames:
-    """An HTTP/2 connection by hand: enough to mix streams and to abort in mid-hop. Of an answer's head it reads the status alone."""
-
-    STATUS = {8: 200, 9: 204, 10: 206, 11: 304, 12: 400, 13: 404, 14: 500}
-
-    def __init__(self, port):
-        self.socket = socket.create_connection(("127.0.0.1", port), PATIENCE)
-        self.socket.settimeout(PATIENCE)
-        self.socket.sendall(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + self.frame(4, 0, 0, b""))
-
-    @staticmethod
-    def frame(kind, flags, stream, payload):
-        """One frame."""
-        return struct.pack(">I", len(payload))[1:] + bytes([kind, flags]) + struct.pack(">I", stream) + payload
-
-    @staticmethod
-    def literal(name, value):
-        """A header, literal and never indexed, without Huffman coding; both shorter than 127 bytes."""
-        name, value = name.encode(), value.encode()
-        return b"\x10" + bytes([len(name)]) + name + bytes([len(value)]) + value
-
-    def ask(self, stream, method, path, headers, body=None, whole=True):
-        """HEADERS and maybe DATA; `whole` false leaves the stream open."""
-        fields = [(":method", method), (":scheme", "http"), (":path", path), (":authority", "door.test"), *headers]
-        block = b"".join(self.literal(k, v) for k, v in fields)
-        end = 0 if body is not None or not whole else 1
-        data = self.frame(1, 4 | end, stream, block)
-        if body is not None:
-            data += self.frame(0, 1 if whole else 0, stream, body)
-        self.socket.sendall(data)
-
-    def exactly(self, count):
-        """So many bytes."""
-        data = b""
-        while len(data) < count:
-            part = self.socket.recv(count - len(data))
-            if not part:
-                raise ConnectionError("closed")
-            data += part
-        return data
-
-    def read(self, streams):
-        """The answers of these streams, in their order: statuses and bodies."""
-        found = {stream: Answer(0, [], b"") for stream in streams}
-        open_streams = set(streams)
-        while open_streams:
-            head = self.exactly(9)
-            kind, flags, stream = head[3], head[4], struct.unpack(">I", head[5:])[0]
-            payload = self.exactly(struct.unpack(">I", b"\0" + head[:3])[0])
-            if kind == 0:
-                found[stream].body += payload
-            elif kind == 1:
-                found[stream].status = self.status(payload)
-            elif kind in (3, 7):
-                raise ConnectionError(f"reset of stream {stream}: {payload!r}")
-            if kind in (0, 1) and flags & 1:
-                open_streams.discard(stream)
-        return [found[stream] for stream in streams]
-
-    def status(self, block):
-        """The status, which nginx writes first: an index of the static table, or three digits."""
-        while block[0] & 0xE0 == 0x20:
-            block = block[1:]
-        return self.STATUS[block[0] & 0x7F] if block[0] & 0x80 else int(block[2:5])
-
-    def reset(self, stream):
-        """RST_STREAM with CANCEL."""
-        self.socket.sendall(self.frame(3, 0, stream, struct.pack(">I", 8)))
-
-    def close(self):
-        """Gone without a word."""
-        self.socket.close()
+    """One request over HTTP/2 on a connection of its own."""
+    lines = [tuple(line.split(":", 1)) for line in headers]
+    with Http2(("127.0.0.1", port), seconds=PATIENCE) as connection:
+        return Answer(*connection.ask(method, target, [("Host", "door.test"), *lines], body))
