@@ -109,6 +109,7 @@ class Http2:
     def __init__(self, address, client=None, seconds=30):
         self.socket = socket.create_connection(address, seconds, (client, 0) if client else None)
         self.socket.settimeout(seconds)
+        self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.next, self.answers, self.windows = 1, {}, {0: 65535}
         self.initial = 65535
         self.socket.sendall(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n")

@@ -149,7 +149,7 @@ def exchange(address, data, client, cut):
 def http1_only(step):
     """Whether a step says what HTTP/2 has no words for."""
     names = [line.split(":", 1)[0].lower() for line in step.get("headers", [])]
-    return "raw" in step or names.count("host") > 1 or bool((ONLY_HTTP1 | {"expect"}) & set(names))
+    return "raw" in step or names.count("host") > 1 or bool(ONLY_HTTP1 & set(names))
 
 
 def exchange2(address, step, folder, host):

@@ -141,6 +141,10 @@ class Nginx:
                 "--error-exitcode=97", f"--suppressions={HERE}/valgrind.supp", f"--log-file={self.folder}/valgrind.log",
                 "--num-callers=25", *command]
         environment = {k: v for k, v in os.environ.items() if k != "NGINX"}
+        if self.watched:
+            keep = TARGET / "keep_loaded.so"
+            subprocess.run(["gcc", "-shared", "-fPIC", "-Wall", "-Wextra", "-Werror", str(HERE / "keep_loaded.c"), "-o", str(keep)], check=True)
+            environment["LD_PRELOAD"] = str(keep)
         self.process = subprocess.Popen(
             command, stdin=subprocess.DEVNULL, stdout=open(self.folder / "out", "ab"), stderr=subprocess.STDOUT, env=environment,
             preexec_fn=lambda: signal.pthread_sigmask(signal.SIG_UNBLOCK, unblock))

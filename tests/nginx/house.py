@@ -11,7 +11,7 @@ POOLS = "thread_pool default threads=4; thread_pool hashes threads=2;"
 
 # The log of the tests that read variables. What is not there is written as `-`.
 STORY = (
-    "log_format story escape=json '{\"method\":\"$request_method\",\"uri\":\"$uri\",\"status\":\"$status\",\"user\":\"$janua_user\","
+    "log_format story escape=json '{\"method\":\"$request_method\",\"status\":\"$status\",\"user\":\"$janua_user\","
     '"roles":"$janua_roles","tenant":"$janua_tenant","session":"$janua_session_ref","reason":"$janua_reason",'
     '"request":"$janua_request"}\';'
 )

@@ -62,6 +62,8 @@ def main():
     Options.module = (given.module or Options.module).resolve()
     Options.faults = (given.faults or Options.faults).resolve()
     Options.valgrind = given.valgrind
+    if given.valgrind and not given.module:
+        Options.module = Options.module.parent / "build" / Options.module.name  # the same with the names of functions
     promises = list(chosen(given.name, given.valgrind))
     if given.list:
         print("\n".join(f"{p.module[5:]:12} {'v' if p.valgrind else ' '} {p.text}" for p in promises))

@@ -19,15 +19,15 @@ PROXIED = """
         location /off/ { janua off; return 204; } location = /status { janua off; stub_status; } }"""
 
 
-def sample_site(name):
-    """A site with the sample users, whose hashes cost what they cost in life, and the tests' profile."""
+def sample_site(name, profile="door.toml"):
+    """A site with the sample users, whose hashes cost what they cost in life; by default with the tests' profile."""
     folder = TARGET / f"{name}-site"
     subprocess.run(["rm", "-rf", str(folder)], check=True)
     subprocess.run([JANUA, "init", str(folder), "--sample", "--plain-http", "--site", "door.test", "--profile", "form"], check=True, capture_output=True)
     text = (folder / "janua.toml").read_text()
     assert '"form"' in text, text
     (folder / "door.toml").write_bytes((HERE / "door.toml").read_bytes())
-    (folder / "janua.toml").write_text(text.replace('"form"', '"door.toml"'))
+    (folder / "janua.toml").write_text(text.replace('"form"', f'"{profile}"'))
     return folder / "janua.toml"
 
 

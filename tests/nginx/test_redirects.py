@@ -51,7 +51,7 @@ def ssi_slow(nginx):
 
 @promise("auth_request beside us: both must agree, and the checking request is told of the user, or refused")
 def auth_request(nginx):
-    refused(nginx.ask("GET", "/checked/a"))
+    same("the profile's answer", refused(nginx.ask("GET", "/checked/a")).body, b"no\n")
     before = len(nginx.upstream.seen)
     let_in(nginx.ask("GET", "/checked/a", nginx.login()), "Aladdin")
     same("asked upstream", [t for _, t, _, _ in nginx.upstream.seen[before:]], ["/whoever", "/checked/a"])

@@ -62,6 +62,7 @@ class Wire:
     def __init__(self, port, client=None):
         self.socket = socket.create_connection(("127.0.0.1", port), PATIENCE, (client, 0) if client else None)
         self.socket.settimeout(PATIENCE)
+        self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.data = b""
 
     def __enter__(self):
