@@ -1,7 +1,8 @@
 /* The way of a request through the access phase, from step to step. Called by nginx, again and again until it is decided.
  *
- * Where all access modules must agree (`satisfy all`), Janua is asked last, so that an address that is locked out reaches
- * no log-in; where one is enough (`satisfy any`), first, so that log-ins are answered whoever else would let it pass. */
+ * Where all access modules must agree (`satisfy all`), Janua is asked after the rules on addresses, so that who is locked
+ * out reaches no log-in, and before auth_request; where one is enough (`satisfy any`), first of all, so that log-ins are
+ * answered whoever else would let the request pass. */
 
 #include "ngx_http_janua.h"
 
@@ -119,7 +120,9 @@ static ngx_int_t ngx_janua_access(ngx_http_request_t *r, ngx_janua_loc_conf_t *j
         return NGX_OK;
     case NGX_JANUA_REFUSED:
         return s->code;
-    default: /* under way, or answered: an event that is none of ours must start nothing twice */
+    case NGX_JANUA_SENT: /* nothing runs on after an answer but a `post_action`, and what was refused gets none */
+        return r->post_action ? NGX_ERROR : NGX_DONE;
+    default: /* under way: an event that is none of ours must start nothing twice */
         return NGX_DONE;
     }
 }

@@ -43,6 +43,37 @@ static ngx_int_t ngx_janua_send_body(ngx_http_request_t *r, const janua_str *bod
     return ngx_http_output_filter(r, &out);
 }
 
+/* After an internal redirect the headers of another answer may lie here, and its status. Its cookies were for the client
+ * in any case. */
+static void ngx_janua_start_afresh(ngx_http_request_t *r)
+{
+    ngx_list_part_t *part;
+    ngx_table_elt_t *h;
+    ngx_uint_t i;
+
+    for (part = &r->headers_out.headers.part; part; part = part->next) {
+        h = part->elts;
+        for (i = 0; i < part->nelts; i++) {
+            if (h[i].key.len != sizeof("Set-Cookie") - 1
+                || ngx_strncasecmp(h[i].key.data, (u_char *) "Set-Cookie", h[i].key.len) != 0) {
+                h[i].hash = 0;
+            }
+        }
+    }
+    ngx_http_clear_content_length(r);
+    ngx_http_clear_accept_ranges(r);
+    ngx_http_clear_last_modified(r);
+    ngx_http_clear_location(r);
+    ngx_http_clear_etag(r);
+    r->headers_out.content_encoding = NULL;
+    r->headers_out.override_charset = NULL;
+    ngx_str_null(&r->headers_out.content_type);
+    ngx_str_null(&r->headers_out.charset);
+    ngx_str_null(&r->headers_out.status_line);
+    r->headers_out.content_type_len = 0;
+    r->err_status = 0;
+}
+
 /* Sends the decision's own answer and ends the request. The body of the request is read and thrown away first: what is
  * left of it on the connection would be taken for another request. */
 ngx_int_t ngx_janua_send(ngx_http_request_t *r, ngx_janua_state_t *s)
@@ -57,6 +88,7 @@ ngx_int_t ngx_janua_send(ngx_http_request_t *r, ngx_janua_state_t *s)
     if (rc != NGX_OK) {
         return ngx_janua_failed(s, rc);
     }
+    ngx_janua_start_afresh(r);
     if (ngx_janua_answer_headers(r, &s->decision) != NGX_OK) {
         return ngx_janua_failed(s, NGX_HTTP_INTERNAL_SERVER_ERROR);
     }

@@ -5,20 +5,20 @@
 
 #define NGX_JANUA_SHOWN 256 /* bytes of a text that are shown */
 
-/* Writes `from` with each byte that is not plain ASCII, and the quote and the backslash, as \xHH. Stops at `end`. */
-u_char *ngx_janua_escape(u_char *out, u_char *end, const char *from, size_t len)
+/* Writes `from` with each byte that is not plain ASCII, and blank, quote, backslash and, where that is `also`, percent,
+ * as %HH. nginx's own escape of log lines leaves that as it is. Stops at `end`. */
+u_char *ngx_janua_escape(u_char *out, u_char *end, const char *from, size_t len, u_char also)
 {
     static const char digits[] = "0123456789ABCDEF";
     size_t i;
     u_char c;
 
-    for (i = 0; i < len && end - out >= 4; i++) {
+    for (i = 0; i < len && end - out >= 3; i++) {
         c = (u_char) from[i];
-        if (c >= ' ' && c < 0x7f && c != '"' && c != '\\') {
+        if (c > ' ' && c < 0x7f && c != '"' && c != '\\' && c != also) {
             *out++ = c;
         } else {
-            *out++ = '\\';
-            *out++ = 'x';
+            *out++ = '%';
             *out++ = digits[c >> 4];
             *out++ = digits[c & 15];
         }
@@ -34,7 +34,7 @@ static u_char *ngx_janua_field(u_char *out, u_char *end, const char *name, const
         return out;
     }
     out = ngx_slprintf(out, end, " %s=\"", name);
-    out = ngx_janua_escape(out, end - 1, value->ptr, len);
+    out = ngx_janua_escape(out, end - 1, value->ptr, len, '%');
     *out++ = '"';
     return out;
 }

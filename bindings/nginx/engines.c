@@ -48,9 +48,20 @@ static janua_engine *ngx_janua_build(ngx_janua_engine_t *engine, janua_error *er
     return built;
 }
 
+/* One file is one engine, by whatever way its name leads there. */
+static ngx_flag_t ngx_janua_same_file(ngx_janua_engine_t *engine, ngx_file_info_t *found)
+{
+    ngx_file_info_t info;
+
+    return ngx_file_info(engine->path.data, &info) != NGX_FILE_ERROR && info.st_dev == found->st_dev
+           && info.st_ino == found->st_ino;
+}
+
 /* The engine of a configuration file: the one that stands, or a new one. */
 ngx_janua_engine_t *ngx_janua_engine_get(ngx_conf_t *cf, ngx_str_t *path)
 {
+    ngx_file_info_t found;
+    ngx_flag_t there = ngx_file_info(path->data, &found) != NGX_FILE_ERROR;
     ngx_janua_main_conf_t *mcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_janua_module);
     ngx_janua_engine_t *engine;
     ngx_pool_cleanup_t *cleanup;
@@ -59,7 +70,7 @@ ngx_janua_engine_t *ngx_janua_engine_get(ngx_conf_t *cf, ngx_str_t *path)
 
     for (q = ngx_queue_head(&mcf->engines); q != ngx_queue_sentinel(&mcf->engines); q = ngx_queue_next(q)) {
         engine = ngx_queue_data(q, ngx_janua_engine_t, queue);
-        if (engine->path.len == path->len && ngx_memcmp(engine->path.data, path->data, path->len) == 0) {
+        if (there && ngx_janua_same_file(engine, &found)) {
             return engine;
         }
     }

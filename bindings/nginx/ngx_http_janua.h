@@ -201,7 +201,7 @@ void ngx_janua_maintain_soon(ngx_janua_engine_t *engine);
 
 /* audit.c */
 void ngx_janua_audit(void *ctx, const janua_event *event);
-u_char *ngx_janua_escape(u_char *out, u_char *end, const char *from, size_t len);
+u_char *ngx_janua_escape(u_char *out, u_char *end, const char *from, size_t len, u_char also);
 
 /* For tests alone: `janua_test_fail PLACE` makes a place fail in a build of its own. In every other build there is
  * nothing of it. */

@@ -22,6 +22,15 @@ static ngx_janua_state_t *ngx_janua_decided(ngx_http_request_t *r)
     return s && s->decision.reason != JANUA_REASON_UNDECIDED && s->step >= NGX_JANUA_HOLDING ? s : NULL;
 }
 
+static void ngx_janua_is(ngx_http_variable_value_t *v, u_char *from, u_char *to)
+{
+    v->data = from;
+    v->len = to - from;
+    v->valid = 1;
+    v->no_cacheable = 1;
+    v->not_found = 0;
+}
+
 /* Text from a decision, its odd bytes escaped. */
 static ngx_int_t ngx_janua_show(ngx_http_request_t *r, ngx_http_variable_value_t *v, const char *text, size_t len)
 {
@@ -31,36 +40,54 @@ static ngx_int_t ngx_janua_show(ngx_http_request_t *r, ngx_http_variable_value_t
         v->not_found = 1;
         return NGX_OK;
     }
-    out = ngx_pnalloc(r->pool, len * 4);
+    out = ngx_pnalloc(r->pool, len * 3);
     if (out == NULL) {
         return NGX_ERROR;
     }
-    v->data = out;
-    v->len = ngx_janua_escape(out, out + len * 4, text, len) - out;
-    v->valid = 1;
-    v->no_cacheable = 1;
-    v->not_found = 0;
+    ngx_janua_is(v, out, ngx_janua_escape(out, out + len * 3, text, len, '%'));
     return NGX_OK;
+}
+
+/* The path up to a `;` in each segment: what follows one is no part of the name, and some put session ids there. */
+static u_char *ngx_janua_put_path(u_char *out, u_char *end, const janua_str *path)
+{
+    size_t from, to;
+
+    for (from = 0; from < path->len; from = to) {
+        for (to = from; to < path->len && path->ptr[to] != ';'; to++) { /* void */ }
+        out = ngx_janua_escape(out, end, path->ptr + from, to - from, '%');
+        if (to < path->len) {
+            out = ngx_cpymem(out, ";*", 2);
+        }
+        for (; to < path->len && path->ptr[to] != '/'; to++) { /* void */ }
+    }
+    return out;
 }
 
 /* Method, path and, of what was let through, the query without the parameters that carried a credential. Which ones did
  * in a request that was refused nobody can tell: its query is left out. */
-static ngx_int_t ngx_janua_show_request(ngx_http_request_t *r, ngx_http_variable_value_t *v, const janua_decision *d)
+static ngx_int_t ngx_janua_show_request(ngx_http_request_t *r, ngx_http_variable_value_t *v, ngx_janua_state_t *s)
 {
+    const janua_decision *d = &s->decision;
+    /* A request that was refused before the profile was asked was matched with nothing. */
+    const janua_str *method = d->method.len ? &d->method : &s->input.method;
+    const janua_str *path = d->path.len ? &d->path : &s->input.path;
     size_t query = d->outcome == JANUA_ALLOW ? d->query.len : 0;
-    u_char *text = ngx_pnalloc(r->pool, d->method.len + d->path.len + query + 2), *p;
+    size_t len = (method->len + path->len + query) * 3 + 2;
+    u_char *text = ngx_pnalloc(r->pool, len), *end = text + len, *p;
 
     if (text == NULL) {
         return NGX_ERROR;
     }
-    p = ngx_cpymem(text, d->method.ptr, d->method.len);
+    p = ngx_janua_escape(text, end, method->ptr, method->len, '%');
     *p++ = ' ';
-    p = ngx_cpymem(p, d->path.ptr, d->path.len);
+    p = ngx_janua_put_path(p, end, path);
     if (query) {
         *p++ = '?';
-        p = ngx_cpymem(p, d->query.ptr, query);
+        p = ngx_janua_escape(p, end, d->query.ptr, query, '"');
     }
-    return ngx_janua_show(r, v, (const char *) text, p - text);
+    ngx_janua_is(v, text, p);
+    return NGX_OK;
 }
 
 static ngx_int_t ngx_janua_get_variable(ngx_http_request_t *r, ngx_http_variable_value_t *v, uintptr_t which)
@@ -85,7 +112,7 @@ static ngx_int_t ngx_janua_get_variable(ngx_http_request_t *r, ngx_http_variable
         name = janua_reason_name(s->decision.reason);
         return ngx_janua_show(r, v, name, ngx_strlen(name));
     default:
-        return ngx_janua_show_request(r, v, &s->decision);
+        return ngx_janua_show_request(r, v, s);
     }
 }
 
