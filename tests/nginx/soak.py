@@ -30,10 +30,9 @@ CLIENTS = 2
 
 
 def held(pid):
-    """Resident private memory in KiB, descriptors and threads of a process."""
+    """Resident memory that is no file's, in KiB (shared with a child or not), descriptors and threads of a process."""
     rollup = pathlib.Path(f"/proc/{pid}/smaps_rollup").read_text()
-    private = sum(int(n) for n in re.findall(r"Private_\w+: +(\d+)", rollup))
-    return private, len(os.listdir(f"/proc/{pid}/fd")), len(os.listdir(f"/proc/{pid}/task"))
+    return int(re.search(r"Anonymous: +(\d+)", rollup).group(1)), len(os.listdir(f"/proc/{pid}/fd")), len(os.listdir(f"/proc/{pid}/task"))
 
 
 class Load:
@@ -71,7 +70,7 @@ class Load:
 
 def tell(what, numbers):
     """One line of figures."""
-    print(f"{what:28} master: {numbers[0]:7} KiB private, {numbers[1]:3} descriptors, {numbers[2]} thread(s)", flush=True)
+    print(f"{what:28} master: {numbers[0]:7} KiB of its own, {numbers[1]:3} descriptors, {numbers[2]} thread(s)", flush=True)
 
 
 def main():
