@@ -23,6 +23,7 @@ HTTP = STORY + """
     upstream application { server {upstream}; keepalive 8; }
     proxy_http_version 1.1; proxy_set_header Connection ""; proxy_set_header Host $host;
     underscores_in_headers on; ignore_invalid_headers off;
+    proxy_cache_path {folder}/cache keys_zone=answers:1m;
     types { text/html html; text/plain txt; }
     root {folder}/html;
 
@@ -58,6 +59,7 @@ HTTP = STORY + """
 
         # subrequests
         location /pages/ { ssi on; }
+        location /open/pages/ { ssi on; }
         location /pages-off/ { janua off; ssi on; }
         location /pages-other/ { janua_profile mauro; janua_prefix /pages-other; ssi on; }
         location /secret/ { }
@@ -69,11 +71,22 @@ HTTP = STORY + """
         # access rules beside ours
         location /any/ { satisfy any; allow 127.0.0.5; deny all; proxy_pass http://application; }
         location /all/ { satisfy all; allow 127.0.0.5; deny all; proxy_pass http://application; }
+        location /any-in/ { satisfy any; allow 127.0.0.5; deny all; janua_prefix /any-in; proxy_pass http://application; }
+        location /writing/ { janua off; limit_except GET { janua on; } proxy_pass http://application; }
         location /reading/ { limit_except GET { deny all; } proxy_pass http://application; }
 
         # answered before any access module
         location /returned/ { return 200 "answered in the rewrite phase\\n"; }
-        location /conditional/ { if ($arg_ping) { return 200 "pong\\n"; } proxy_pass http://application; }
+        location /conditional/ { if ($arg_ping) { return 200 "pong\\n"; } if ($arg_set) { set $there 1; } proxy_pass http://application; }
+
+        # other modules
+        location /cached/ { proxy_cache answers; proxy_cache_valid 200 1m; proxy_cache_key $uri; proxy_ignore_headers Cache-Control;
+            proxy_pass http://application; }
+        location /mirrored/ { mirror /copy; proxy_pass http://application; }
+        location = /copy { internal; proxy_pass http://application/copy; }
+        location /naming/ { proxy_set_header X-Naming "$janua_user|$janua_roles|$janua_reason"; add_header X-Named $janua_user always;
+            proxy_pass http://application; }
+        location /unbuffered/ { proxy_request_buffering off; proxy_pass http://application; }
 
         # paths read two ways
         location /raw/ { proxy_pass http://application; }
@@ -92,12 +105,11 @@ PAGES = {
     "static/pretty.html": "a pretty page\n",
     "try/there.txt": "there\n",
     "hidden/file.txt": "hidden\n",
-    "admin/notes.txt": "notes of the administrator\n",
     "index/index.txt": "the index\n",
     "secret/word.txt": "abracadabra",
     "pages/both.html": '<p><!--#include virtual="/secret/word.txt" --></p>\n',
-    "pages/administration.html": '<p><!--#include virtual="/hidden/../admin/notes.txt" --></p>\n',
-    "pages/login.html": '<p><!--#include virtual="/whoami" --></p>\n',
+    "pages/administration.html": '<p><!--#include virtual="/admin/notes" --></p>\n',
+    "open/pages/secret.html": '<p><!--#include virtual="/secret/word.txt" --></p>\n',
     "pages-off/secret.html": '<p><!--#include virtual="/secret/word.txt" --></p>\n',
     "pages-off/api.html": '<p><!--#include virtual="/off/part" --></p>\n',
     "pages-off/proxied.html": '<p><!--#include virtual="/inside/part" --></p>\n',

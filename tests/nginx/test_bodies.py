@@ -154,6 +154,27 @@ def through(nginx):
         same(f"{length} bytes over HTTP/2", (answer["body"], answer["sha"]), expected)
 
 
+@promise("fact 7: a body that was judged and let in reaches the upstream byte for byte, from memory and from a file")
+def judged(nginx):
+    from wire import ask, ask2
+
+    sid = nginx.login()[12:].encode()
+    for length in (0, 63, 64, 65, 1000, 30000, 60000):
+        text = b'{"session":"%s","pad":""}' % sid
+        body = text[:-2] + b"x" * max(0, length - len(text)) + text[-2:]
+        expected = (len(body), hashlib.sha256(body).hexdigest())
+        for target in ("/call/a", "/unbuffered/a"):
+            sent = [ask(nginx.port, "POST", target, JSON, body=body), ask2(nginx.h2, "POST", target, JSON, body=body),
+                    ask(nginx.other, "POST", target, JSON, body=body),
+                    ask(nginx.port, "POST", target, JSON, "Transfer-Encoding: chunked", body=chunked(body[:30], body[30:]))]
+            for answer in sent:
+                found = let_in(answer, "Aladdin").json()
+                same(f"{length} bytes", (found["body"], found["sha"]), expected)
+            refused(ask(nginx.port, "POST", target, JSON, body=body.replace(sid, b"A" * 22)))
+    same("no body", ask(nginx.port, "POST", "/call/a", JSON, body=b"").status, 401)
+    same("unreadable", ask(nginx.port, "POST", "/call/a", JSON, body=b"{").status, 400)
+
+
 @promise("log-ins one after the other on one connection, body in a file and in memory by turns")
 def turns(nginx):
     from wire import Wire

@@ -93,3 +93,22 @@ def header_filter():
                 except ConnectionError:
                     continue
                 assert answer.status == 500 and answer.told() is None, answer
+
+
+@promise("a failure while the request is shown to the core, and without memory for its state, is 500", shared=False)
+def snapshot_and_state():
+    for place in ("snapshot", "state"):
+        with failing(place) as nginx:
+            all_fail(nginx, GET, LOG_IN, ("GET", "/a", [], None))
+
+
+@promise("a failure while what was allowed is written into the request is 500, and nothing goes upstream", shared=False)
+def allow():
+    with failing("allow") as nginx:
+        all_fail(nginx, GET)
+
+
+@promise("a failure while an answer is made is 500: no session's cookie, no upstream", shared=False)
+def answer_fails():
+    with failing("answer") as nginx:
+        all_fail(nginx, ("GET", "/a", [], None), ("GET", "/whoami", [], None))

@@ -165,6 +165,18 @@ def cap():
             assert wire.silent(), "the body was answered too"
 
 
+@promise("a pool whose queue is full is 503 for who finds it so, and nobody is lost", shared=False)
+def full_queue():
+    http = "janua_in_flight 1000;" + PROXIED
+    with Nginx("full-queue", http, upstream=Upstream(), main="thread_pool hashes threads=1 max_queue=2;", janua=sample_site("full-queue")) as nginx:
+        results = []
+        for thread in log_ins(nginx, 40, results):
+            thread.join()
+        kinds = {kind: results.count(kind) for kind in set(results)}
+        assert set(kinds) == {(200, True), (503, False)} and kinds[200, True] >= 3, kinds
+        let_in(nginx.ask("GET", "/a", nginx.login()), "Aladdin")
+
+
 @promise("a client that aborts while its body is awaited leaves nothing behind", shared=False, valgrind=True)
 def half_bodies():
     with Nginx("half-bodies", PROXIED, upstream=Upstream(), main=POOLS) as nginx:

@@ -79,4 +79,6 @@ def returned(nginx):
 def conditional(nginx):
     same("pinned", nginx.ask("GET", "/conditional/x?ping=1").body, b"pong\n")
     same("guarded", nginx.ask("GET", "/conditional/x").status, 401)
+    same("guarded inside another `if`", nginx.ask("GET", "/conditional/x?set=1").status, 401)
+    let_in(nginx.ask("GET", "/conditional/x?set=1", nginx.login()), "Aladdin")
     let_in(nginx.ask("GET", "/conditional/x", nginx.login()), "Aladdin")

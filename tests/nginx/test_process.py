@@ -99,6 +99,21 @@ def reload_broken():
         let_in(nginx.ask("GET", "/a", nginx.login()), "Aladdin")
 
 
+@promise("a reload takes up a changed configuration: both nginx's and Janua's", shared=False)
+def reload_changed():
+    with Nginx("reload-changed", PROXIED, upstream=Upstream(), main=POOLS) as nginx:
+        token = nginx.token()
+        file = nginx.folder / "janua" / "janua.toml"
+        file.write_text(file.read_text() + '\n[headers]\nuser = "X-Who"\n')
+        nginx.reload()
+        answer = nginx.ask("GET", "/a", f"X-Authentication: {token}", "X-Who: forged", "X-User: forged")
+        names = dict(answer.json()["headers"])
+        same("told", (names.get("X-Who"), answer.status), ("Aladdin", 200))
+        nginx.write(PROXIED.replace("janua on;", "janua optional;"), POOLS)
+        nginx.reload()
+        let_in(nginx.ask("GET", "/a"), None)
+
+
 @promise("an idle worker leaves at once on reload: no timer of the module keeps it", shared=False)
 def idle_reload():
     with Nginx("reload-idle", PROXIED, upstream=Upstream(), main=POOLS) as nginx:

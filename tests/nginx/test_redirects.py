@@ -30,6 +30,25 @@ def ssi_own(nginx):
     assert b"abracadabra" not in answer.body, answer
 
 
+@promise("fact 2: being let in as nobody does not open a part of the same site that needs a user")
+def ssi_open(nginx):
+    answer = nginx.ask("GET", "/open/pages/secret.html")
+    same("the page itself is open", answer.status, 200)
+    assert b"abracadabra" not in answer.body, answer
+    answer = nginx.ask("GET", "/open/pages/secret.html", nginx.login())
+    assert b"abracadabra" in answer.body, answer
+
+
+@promise("fact 2: a page does not open a part whose role its reader lacks")
+def ssi_role(nginx):
+    before = len(nginx.upstream.seen)
+    answer = nginx.ask("GET", "/pages/administration.html", nginx.login())
+    assert answer.status == 200 and b"told" not in answer.body, answer
+    same("upstream", [t for _, t, _, _ in nginx.upstream.seen[before:]], [])
+    answer = nginx.ask("GET", "/pages/administration.html", nginx.login("admin@test.com", "administer"))
+    assert b"/admin/notes" in answer.body, answer
+
+
 @promise("fact 2: being let in by another site does not open the part")
 def ssi_other_site(nginx):
     answer = nginx.ask("GET", "/pages-other/api/secret.html")
@@ -156,6 +175,16 @@ def satisfy_any(nginx):
         assert wire.silent(), "the body was answered too"
 
 
+@promise("satisfy any: a log-in is answered, slow work, body and all, from an address that is not allowed")
+def satisfy_any_login(nginx):
+    lines, body = ["Content-Type: application/json"], b'{"user":"Aladdin","password":"OpenSesame"}'
+    for ask in (nginx.ask, nginx.ask2):
+        assert ask("POST", "/any-in/login", *lines, body=body).cookie(), "no session"
+        answer = ask("POST", "/any-in/login", *lines, body=body.replace(b"Open", b"open"))
+        assert answer.status in (401, 403) and not answer.cookie(), answer
+    let_in(nginx.ask("GET", "/any-in/a", nginx.login()), "Aladdin")
+
+
 @promise("satisfy all: address and proof are both needed")
 def satisfy_all(nginx):
     cookie = nginx.login()
@@ -172,6 +201,13 @@ def limit_except(nginx):
     let_in(nginx.ask("GET", "/reading/a", cookie), "Aladdin")
     same("POST", nginx.ask("POST", "/reading/a", cookie, body=b"x").status, 403)
     assert nginx.ask("POST", "/reading/a", body=b"x").status in (401, 403), "POST without proof"
+
+
+@promise("limit_except with `janua on` inside: reading is open, writing needs a proof")
+def limit_except_inside(nginx):
+    let_in(nginx.ask("GET", "/writing/a"), None)
+    refused(nginx.ask("POST", "/writing/a", body=b"x"))
+    let_in(nginx.ask("POST", "/writing/a", nginx.login(), body=b"x"), "Aladdin")
 
 
 @promise("a second profile under a prefix is a site of its own: its sessions open nothing else")
