@@ -4,6 +4,7 @@ import base64
 import json
 import re
 import threading
+import time
 
 from harness import Nginx, wait_until
 from promises import let_in, promise, refused, same
@@ -14,8 +15,11 @@ AUDIT = re.compile(r"janua audit: (.*)")
 
 
 def stories(nginx, count, ask):
-    """The access log's entries that `ask` makes: so many."""
-    before = len(nginx.access())
+    """The access log's entries that `ask` makes: so many. nginx logs after it has answered, so what was asked before is waited for."""
+    before = -1
+    while before != len(nginx.access()):
+        before = len(nginx.access())
+        time.sleep(0.2 if nginx.watched else 0.05)
     ask()
     wait_until(f"{count} lines in the access log", lambda: len(nginx.access()) >= before + count)
     found = [json.loads(line) for line in nginx.access()[before:]]
