@@ -73,7 +73,7 @@ ngx_int_t ngx_janua_judge(ngx_http_request_t *r, ngx_janua_state_t *s)
         return ngx_janua_settle(r, s);
     }
     if (s->slept) {
-        ngx_log_error(NGX_LOG_ALERT, r->connection->log, 0, "janua: undecided after waiting");
+        ngx_janua_log(NGX_LOG_ALERT, r, "%s", "undecided after waiting");
         return ngx_janua_failed(s, NGX_HTTP_INTERNAL_SERVER_ERROR);
     }
     if (s->decision.outcome == JANUA_NEED_BODY) {
@@ -104,8 +104,7 @@ static ngx_int_t ngx_janua_access(ngx_http_request_t *r, ngx_janua_loc_conf_t *j
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
     if (!mcf->started) {
-        ngx_log_error(NGX_LOG_ALERT, r->connection->log, 0,
-                      "janua: this process did not start with this configuration: restart nginx");
+        ngx_janua_log(NGX_LOG_ALERT, r, "%s", "this process did not start with this configuration: restart nginx");
         return ngx_janua_failed(s, NGX_HTTP_SERVICE_UNAVAILABLE);
     }
     switch (s->step) {

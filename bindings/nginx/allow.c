@@ -21,6 +21,28 @@ static ngx_flag_t ngx_janua_equal(const janua_str *a, const ngx_str_t *b)
     return a->len == b->len && (a->len == 0 || ngx_memcmp(a->ptr, b->data, a->len) == 0);
 }
 
+static ngx_flag_t ngx_janua_is_stale(const ngx_http_variable_t *v)
+{
+    static const ngx_str_t names[] = {ngx_string("request"), ngx_string("request_uri"), ngx_string("request_method")};
+    static const ngx_str_t kinds[] = {ngx_string("http_"), ngx_string("cookie_")};
+    ngx_uint_t i;
+
+    if (v->flags & NGX_HTTP_VAR_CHANGEABLE) {
+        return 0; /* `set` has its own word on it */
+    }
+    for (i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
+        if (v->name.len > kinds[i].len && ngx_memcmp(v->name.data, kinds[i].data, kinds[i].len) == 0) {
+            return 1;
+        }
+    }
+    for (i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+        if (v->name.len == names[i].len && ngx_memcmp(v->name.data, names[i].data, names[i].len) == 0) {
+            return 1;
+        }
+    }
+    return 0;
+}
+
 /* Values that nginx has computed and kept: those that are taken from what has just changed are computed again. */
 static void ngx_janua_forget_variables(ngx_http_request_t *r)
 {
@@ -29,8 +51,7 @@ static void ngx_janua_forget_variables(ngx_http_request_t *r)
     ngx_uint_t i;
 
     for (i = 0; i < cmcf->variables.nelts; i++) {
-        if (ngx_strncmp(v[i].name.data, "http_", 5) == 0 || ngx_strncmp(v[i].name.data, "request", 7) == 0
-            || ngx_strncmp(v[i].name.data, "cookie_", 7) == 0) {
+        if (ngx_janua_is_stale(&v[i])) {
             r->variables[i].valid = 0;
             r->variables[i].not_found = 0;
         }
@@ -52,23 +73,25 @@ static ngx_int_t ngx_janua_set_request_line(ngx_http_request_t *r)
 }
 
 /* The query without the parameters that carried a credential. The raw target goes to an upstream as it came, so it is
- * cut as well; where its query is another than the one that was judged (`set $args`), it may not be used at all. */
+ * cut as well; where its query is another than the one that was judged (`set $args`), it is not used at all. */
 static ngx_int_t ngx_janua_set_query(ngx_http_request_t *r, const janua_str *query)
 {
-    ngx_str_t raw = r->unparsed_uri, before = r->args;
+    ngx_str_t raw = r->unparsed_uri, before = r->args, given;
     u_char *mark, *text;
     size_t path;
 
+    mark = ngx_strlchr(raw.data, raw.data + raw.len, '?');
+    path = mark ? (size_t) (mark - raw.data) : raw.len;
+    given.data = mark ? mark + 1 : raw.data;
+    given.len = mark ? raw.len - path - 1 : 0;
+    if (given.len != before.len || (before.len && ngx_memcmp(given.data, before.data, before.len) != 0)) {
+        r->valid_unparsed_uri = 0;
+    }
     if (ngx_janua_equal(query, &r->args)) {
         return NGX_OK;
     }
     if (ngx_janua_copy(r->pool, &r->args, query) != NGX_OK) {
         return NGX_ERROR;
-    }
-    mark = ngx_strlchr(raw.data, raw.data + raw.len, '?');
-    path = mark ? (size_t) (mark - raw.data) : raw.len;
-    if (mark == NULL || raw.len - path - 1 != before.len || ngx_memcmp(mark + 1, before.data, before.len) != 0) {
-        r->valid_unparsed_uri = 0;
     }
     text = ngx_pnalloc(r->pool, path + query->len + 2);
     if (text == NULL) {

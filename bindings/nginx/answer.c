@@ -84,6 +84,7 @@ ngx_int_t ngx_janua_send(ngx_http_request_t *r, ngx_janua_state_t *s)
     if (ngx_janua_fault(r, ANSWER) || status < 200 || status > 599) {
         return ngx_janua_failed(s, NGX_HTTP_INTERNAL_SERVER_ERROR);
     }
+    r->expect_tested = 1; /* a client that waits to be asked for the body is not */
     rc = ngx_http_discard_request_body(r);
     if (rc != NGX_OK) {
         return ngx_janua_failed(s, rc);

@@ -28,6 +28,12 @@
 #define NGX_JANUA_POOL_HASH 1
 #define NGX_JANUA_POOLS 2
 
+/* A line of our own about a request. Not to the connection's log, which adds the request line, and with it whatever stood
+ * in the query. */
+#define ngx_janua_log(level, r, format, ...) \
+    ngx_log_error(level, ngx_cycle->log, 0, "*%uA janua: " format ", client: %V", (r)->connection->number, __VA_ARGS__, \
+                  &(r)->connection->addr_text)
+
 /* Where a directive stands, for errors that are found after it was read. */
 typedef struct {
     u_char *file;

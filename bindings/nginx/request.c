@@ -18,7 +18,7 @@ static ngx_int_t ngx_janua_snap_headers(ngx_http_request_t *r, ngx_janua_state_t
         count += part->nelts;
     }
     if (count > NGX_JANUA_HEADERS_MAX) {
-        ngx_log_error(NGX_LOG_INFO, r->connection->log, 0, "janua: client sent %uz header lines", count);
+        ngx_janua_log(NGX_LOG_INFO, r, "%uz header lines are too many", count);
         return NGX_HTTP_BAD_REQUEST;
     }
     to = ngx_palloc(r->pool, (count + 1) * sizeof(*to));
@@ -107,6 +107,6 @@ ngx_int_t ngx_janua_ask(ngx_janua_state_t *s)
     if (status == JANUA_OK) {
         return NGX_OK;
     }
-    ngx_log_error(NGX_LOG_ERR, s->request->connection->log, 0, "janua: %s: %s", janua_status_name(status), err.message);
+    ngx_janua_log(NGX_LOG_ERR, s->request, "%s: %s", janua_status_name(status), err.message);
     return s->decision.http_status >= 500 ? s->decision.http_status : NGX_HTTP_INTERNAL_SERVER_ERROR;
 }

@@ -62,7 +62,7 @@ static void ngx_janua_done(ngx_event_t *event)
     ngx_http_set_log_request(c->log, r);
     if (event->timedout) {
         event->timedout = 0;
-        ngx_log_error(NGX_LOG_ALERT, c->log, 0, "janua: a decision takes longer than a minute");
+        ngx_janua_log(NGX_LOG_ALERT, r, "%s", "a decision takes longer than a minute");
         ngx_add_timer(event, NGX_JANUA_PATIENCE);
         return;
     }
@@ -79,7 +79,7 @@ static void ngx_janua_done(ngx_event_t *event)
         ngx_explicit_memzero(s->body, s->body_len);
     }
     if (work->status != JANUA_OK) {
-        ngx_log_error(NGX_LOG_ERR, c->log, 0, "janua: %s: %s", janua_status_name(work->status), work->err.message);
+        ngx_janua_log(NGX_LOG_ERR, r, "%s: %s", janua_status_name(work->status), work->err.message);
         (void) ngx_janua_failed(s, s->decision.http_status >= 500 ? s->decision.http_status
                                                                   : NGX_HTTP_INTERNAL_SERVER_ERROR);
     } else if (ngx_janua_fault(r, DONE)) {
@@ -127,7 +127,7 @@ ngx_int_t ngx_janua_slow(ngx_http_request_t *r, ngx_janua_state_t *s, ngx_uint_t
     s->decision.size = sizeof(s->decision);
     s->slept = 1;
     if (mcf->running[pool] >= (ngx_uint_t) jlcf->in_flight) {
-        ngx_log_error(NGX_LOG_WARN, r->connection->log, 0, "janua: %ui decisions are waiting already", mcf->running[pool]);
+        ngx_janua_log(NGX_LOG_WARN, r, "%ui decisions are waiting already", mcf->running[pool]);
         return ngx_janua_failed(s, NGX_HTTP_SERVICE_UNAVAILABLE);
     }
     if (ngx_janua_post(r, s, pool, file) != NGX_OK) {

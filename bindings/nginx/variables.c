@@ -69,9 +69,10 @@ static u_char *ngx_janua_put_path(u_char *out, u_char *end, const janua_str *pat
 static ngx_int_t ngx_janua_show_request(ngx_http_request_t *r, ngx_http_variable_value_t *v, ngx_janua_state_t *s)
 {
     const janua_decision *d = &s->decision;
-    /* A request that was refused before the profile was asked was matched with nothing. */
+    /* What was matched with nothing has no path that is known to hold no secret. */
+    static const janua_str nothing = {"-", 1};
     const janua_str *method = d->method.len ? &d->method : &s->input.method;
-    const janua_str *path = d->path.len ? &d->path : &s->input.path;
+    const janua_str *path = d->path.len ? &d->path : &nothing;
     size_t query = d->outcome == JANUA_ALLOW ? d->query.len : 0;
     size_t len = (method->len + path->len + query) * 3 + 2;
     u_char *text = ngx_pnalloc(r->pool, len), *end = text + len, *p;
