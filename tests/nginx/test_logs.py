@@ -63,7 +63,6 @@ def redacted(nginx):
     for target, line in ((f"/a?auth={token}&x=1", "A: b"), ("/a", f"X-Authentication: {token}"), ("/a", cookie), ("/a", basic())):
         entry = stories(nginx, 1, lambda target=target, line=line: let_in(nginx.ask("GET", target, line), "Aladdin"))[0]
         assert "/a" in entry["request"] and "GET" in entry["request"], entry
-        assert "x=1" in entry["request"] or "x=1" not in target, entry
         for secret in (token, cookie[12:], basic()[21:], "OpenSesame"):
             assert secret not in entry["request"], entry
     entry = stories(nginx, 1, lambda: refused(nginx.ask("GET", f"/a?auth={token[:-3]}AAA&x=1")))[0]

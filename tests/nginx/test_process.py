@@ -185,9 +185,9 @@ def followed():
 def privileges():
     user = "www-data" if os.geteuid() == 0 else pwd.getpwuid(os.geteuid()).pw_name
     with Nginx("privileges", PROXIED, upstream=Upstream(), main=POOLS, user=user) as nginx:
+        let_in(nginx.ask("GET", "/a", nginx.login()), "Aladdin")
         worker = nginx.workers_now().pop()
         same("the worker's user", pathlib.Path(f"/proc/{worker}").stat().st_uid, pwd.getpwnam(user).pw_uid)
-        let_in(nginx.ask("GET", "/a", nginx.login()), "Aladdin")
         nginx.reload()
         let_in(nginx.ask("GET", "/a", nginx.login()), "Aladdin")
 
