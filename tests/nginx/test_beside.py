@@ -1,7 +1,11 @@
 """The module beside other modules of nginx, and against clients that do not play by the rules."""
 
+import socket
+
+from harness import Nginx, wait_until
 from promises import let_in, promise, refused, same
-from wire import request
+from upstream import Upstream
+from wire import Answer, Http2, Wire, request
 
 KEEP = ("X-Keep-User: Aladdin", "X-Keep-Password: OpenSesame")
 
@@ -26,8 +30,6 @@ def mirrored(nginx):
     refused(nginx.ask("GET", "/mirrored/a", "X-User: forged"))
     same("upstream", nginx.upstream.seen[before:], [])
     let_in(nginx.ask("GET", "/mirrored/a", nginx.login(), "X-User: forged"), "Aladdin")
-    from harness import wait_until
-
     wait_until("the copy", lambda: len(nginx.upstream.seen) >= before + 2)
     for _, target, headers, _ in nginx.upstream.seen[before:]:
         same(target, [v for k, v in headers if k.lower() == "x-user"], ["Aladdin"])
@@ -97,3 +99,77 @@ def framing(nginx):
             assert answer.status >= 400, f"{lines}: {answer}"
     targets = [t for _, t, _, _ in nginx.upstream.seen[before:]]
     same("upstream", targets, [])
+
+
+@promise("what HTTP/2 has no words for is refused or means nothing: Connection, Transfer-Encoding, a wrong length, a bare path")
+def http2_odd(nginx):
+    token = nginx.token()
+    before = len(nginx.upstream.seen)
+    for more, body in (([("connection", "x-authentication"), ("x-authentication", token)], None), ([("transfer-encoding", "chunked")], b"0\r\n\r\n"),
+                       ([("content-length", "3")], b"abcdef"), ([("content-length", "9")], b"abc"), ([("host", "other.test")], None)):
+        with Http2(("127.0.0.1", nginx.h2)) as connection:
+            try:
+                answer = Answer(*connection.ask("POST", "/a", [("Host", "door.test"), *more], body))
+            except OSError:
+                continue
+            assert 400 <= answer.status < 500, f"{more}: {answer}"
+    for target in ("", "a", "*", "http://door.test/admin/a", "/../a", "//"):
+        with Http2(("127.0.0.1", nginx.h2)) as connection:
+            try:
+                answer = Answer(*connection.ask("GET", target, [("Host", "door.test")]))
+            except OSError:
+                continue
+            assert 400 <= answer.status < 500, f"{target}: {answer}"
+    same("upstream", nginx.upstream.seen[before:], [])
+
+
+@promise("a client of a local socket has no address, and is served like any other", shared=False, valgrind=True)
+def local_socket():
+    http = """
+    janua_config {janua}; janua on;
+    server { listen 127.0.0.1:{port}; listen unix:{folder}/socket; location / { proxy_pass http://{upstream}; } }"""
+    with Nginx("local-socket", http, upstream=Upstream()) as nginx:
+        def ask(*what, body=None):
+            wire = Wire.__new__(Wire)
+            wire.socket, wire.data = socket.socket(socket.AF_UNIX), b""
+            wire.socket.settimeout(30)
+            wire.socket.connect(str(nginx.folder / "socket"))
+            with wire:
+                return wire.ask(*what, body=body)
+
+        refused(ask("GET", "/a"))
+        answer = ask("POST", "/login", body=b'{"user":"Aladdin","password":"OpenSesame"}')
+        same("log-in", answer.status, 200)
+        let_in(ask("GET", "/a", f"Cookie: sid={answer.cookie()}"), "Aladdin")
+        refused(ask("POST", "/login", body=b'{"user":"Aladdin","password":"opensesame"}'))
+
+
+@promise("the realip module beside us: guesses are counted, and events written, by the address that it found", shared=False)
+def realip():
+    http = """
+    janua_config {janua}; janua on; set_real_ip_from 127.0.0.1; real_ip_header X-Real-IP;
+    server { listen 127.0.0.1:{port}; location / { proxy_pass http://{upstream}; } }"""
+    with Nginx("realip", http, upstream=Upstream()) as nginx:
+        wrong = b'{"user":"Aladdin","password":"guess"}'
+        for _ in range(8):
+            refused(nginx.ask("POST", "/login", "X-Real-IP: 192.0.2.7", body=wrong))
+        right = wrong.replace(b"guess", b"OpenSesame")
+        refused(nginx.ask("POST", "/login", "X-Real-IP: 192.0.2.7", body=right))
+        same("from elsewhere", nginx.ask("POST", "/login", "X-Real-IP: 198.51.100.9", body=right).status, 200)
+        assert 'client="192.0.2.7"' in nginx.log() and 'client="198.51.100.9"' in nginx.log(), nginx.log()[-1500:]
+
+
+@promise("a body that never comes ends with nginx's own time-out and leaves nothing", shared=False)
+def no_body():
+    http = """
+    janua_config {janua}; janua on; client_body_timeout 1s;
+    server { listen 127.0.0.1:{port}; location / { proxy_pass http://{upstream}; } location = /status { janua off; stub_status; } }"""
+    with Nginx("no-body", http, upstream=Upstream()) as nginx:
+        with nginx.wire() as wire:
+            wire.send(request("POST", "/login", "Content-Length: 30") + b"{")
+            try:
+                same("time-out", wire.read().status, 408)
+            except ConnectionError:
+                pass  # nginx closes without a word
+        wait_until("nobody is left", lambda: "Active connections: 1 " in nginx.ask("GET", "/status").body.decode())
+        nginx.login()

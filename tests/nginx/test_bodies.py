@@ -4,7 +4,7 @@ import hashlib
 import json
 
 from promises import let_in, promise, refused, same
-from wire import request
+from wire import Answer, Http2, request
 
 JSON = "Content-Type: application/json"
 LOGIN = b'{"user":"Aladdin","password":"OpenSesame"}'
@@ -115,6 +115,43 @@ def too_large(nginx):
             same("its head alone", wire.read().status, 400)
         answer = nginx.ask("POST", "/login", JSON, "Content-Length: 300000", body=b"")
         same("over nginx's", answer.status, 413)
+
+
+@promise("fact 7: a body without a length that grows over the limit is stopped: one answer at once, and nothing of the rest is a request")
+def overflow(nginx):
+    with nginx.wire() as wire:
+        wire.send(request("POST", "/login", JSON, "Transfer-Encoding: chunked") + chunked(padded(70000))[:-5])
+        same("without an end", wire.read().status, 400)
+    with nginx.wire() as wire:
+        try:
+            wire.send(request("POST", "/login", JSON, "Transfer-Encoding: chunked") + chunked(padded(70000), SMUGGLED * 3))
+            wire.send(SMUGGLED * 3)
+        except OSError:
+            pass  # closed already: nothing more can be a request
+        same("one answer", wire.read().status, 400)
+        try:
+            wire.more()
+            assert not wire.data, f"another answer: {wire.data[:200]!r}"
+        except OSError:
+            pass
+
+
+@promise("fact 7: over HTTP/2 a body without a length is read, in frames of any size, and stopped when it grows over the limit")
+def http2_lengthless(nginx):
+    lines = [("Host", "door.test"), ("Content-Type", "application/json")]
+    with Http2(("127.0.0.1", nginx.h2)) as connection:
+        for size in (1, 7, 100):
+            stream = connection.send("POST", "/login", lines, whole=False)
+            for at in range(0, len(LOGIN), size):
+                connection.frame(0, 1 if at + size >= len(LOGIN) else 0, stream, LOGIN[at : at + size])
+            assert Answer(*connection.read(stream)).cookie(), f"frames of {size}: no session"
+        stream = connection.send("POST", "/login", lines, whole=False)
+        connection.send_body(stream, padded(70000), whole=False)
+        same("over the limit, without an end", Answer(*connection.read(stream)).status, 400)
+        same("the next stream", Answer(*connection.ask("GET", "/whoami", lines)).status, 401)
+        stream = connection.send("POST", "/call/a", lines, whole=False)
+        connection.reset(stream)
+        assert Answer(*connection.ask("POST", "/login", lines, LOGIN)).cookie(), "after a reset"
 
 
 @promise("a log-in without Content-Type is read by its first byte")
