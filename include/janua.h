@@ -522,6 +522,11 @@ typedef struct {
     janua_str method;
     janua_str path;
     /**
+     * The path as it may stand in a log: where a segment may be a session's id that is asked about,
+     * the profile's name for it stands in its place.
+     */
+    janua_str log_path;
+    /**
      * Of JANUA_ALLOW: the query to pass on: as received, without the parameters that carried a
      * credential.
      */
@@ -732,7 +737,8 @@ janua_status janua_session_check(const janua_site *site,
                                  janua_error *err);
 
 /**
- * Ends a session: log-out. In force when the call returns, in every process that shares the store.
+ * Ends a session and the tokens that were made from it: log-out. In force when the call returns, in
+ * every process that shares the store.
  *
  * *Returns*: JANUA_OK, also when there was no such session; JANUA_E_UNAVAILABLE when the store did
  * not answer: then the session may still live, so do not tell the user otherwise; JANUA_E_FORK;
@@ -791,8 +797,9 @@ janua_status janua_token_check(const janua_site *site,
                                janua_error *err);
 
 /**
- * Revokes a token, and every other one of the same principal with the same session id. In force when
- * the call returns.
+ * Revokes a token, and every other one of the same principal with the same session id; of a token that
+ * a decision made from a session, that session and all that was made from it. In force when the call
+ * returns.
  *
  * *Returns*: JANUA_OK; JANUA_E_REFUSED for what is no good token of this purpose, and for a token that
  * carries no session id (end it with janua_revoke_principal); JANUA_E_UNAVAILABLE when the store did

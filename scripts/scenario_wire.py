@@ -78,6 +78,7 @@ class Answer:
             headers.setdefault(re.sub(r"[^a-z0-9]", "_", name.lower()), []).append(value)
         told = {member: ",".join(headers.get(name, [])) for name, member in TOLD.items()}
         told["roles"] = [role for role in told["roles"].split(",") if role]
+        told["extra"] = {n[8:]: ",".join(values) for n, values in headers.items() if n.startswith("x_extra_")}
         return {**told, "method": whole["method"], "path": whole["path"]}
 
 

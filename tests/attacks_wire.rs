@@ -6,7 +6,7 @@ use house::{Ask, House, Reply, START, VAULT, ask};
 use janua::base::{Clock, Reason};
 use janua::crypto::Keyring;
 use janua::engine::{Config, Engine, Outcome, Site};
-use janua::token::{Binding, Claims, Sealer};
+use janua::token::{Binding, Claims, Extra, Sealer, SidKind};
 use std::collections::HashSet;
 use std::sync::Arc;
 
@@ -112,10 +112,10 @@ fn row_12_a_nonce_never_repeats_while_salts_change() {
         ends: START + 60,
         seq: 1,
         sid: [7; 16],
-        has_session: false,
+        sid_kind: SidKind::Random,
         tenant: [0; 16],
         principal: "AlexK",
-        extra: b"",
+        extra: Extra::NONE,
     };
     let (mut seen, mut salts) = (HashSet::with_capacity(tokens), HashSet::new());
     let mut raw = [0; 152];

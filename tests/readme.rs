@@ -40,6 +40,13 @@ fn the_program_is_the_example_and_compiles_as_printed() {
 }
 
 #[test]
+fn the_nginx_site_is_the_one_that_the_demo_runs() {
+    let printed = block(&read("README.md"), "nginx");
+    assert_eq!(printed.trim(), read("examples/nginx/site.conf").trim(), "scripts/readme-output renews the README");
+    assert!(read("scripts/nginx-functions").contains("examples/nginx/site.conf"));
+}
+
+#[test]
 fn the_two_commands_are_there_and_their_output_is_shown() {
     let (readme, makefile) = (read("README.md"), read("Makefile"));
     for target in ["demo", "test"] {

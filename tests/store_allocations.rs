@@ -16,7 +16,8 @@ static ALLOCATOR: counting::Counting = counting::Counting::new();
 #[test]
 fn the_check_path_allocates_nothing() {
     let clock = Clock::fake(1_700_000_000);
-    let store = Memory::new(Settings { longest_secs: 86_400, older: Older::Refused }, clock.now()).unwrap();
+    let store =
+        Memory::new(Settings { longest_secs: 86_400, older: Older::Refused, floors: Vec::new() }, clock.now()).unwrap();
     let (live, gone) = (id::key("s", "p", "", b"live"), id::key("s", "p", "", b"gone"));
     let chosen = id::chosen_key("s", "p", "", "Aladdin", b"1");
     let old = store.seq().unwrap();

@@ -2,7 +2,7 @@
 
 use janua::base::Clock;
 use janua::crypto::Keyring;
-use janua::token::{Binding, Claims, Room, Sealer};
+use janua::token::{Binding, Claims, Extra, ExtraRoom, Room, Sealer, SidKind};
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
 use std::sync::Arc;
@@ -42,26 +42,34 @@ fn opening_allocates_nothing() {
         ends: now.unix() + 60,
         seq: 0,
         sid: [0; 16],
-        has_session: false,
+        sid_kind: SidKind::Random,
         tenant: [0; 16],
         principal: "Aladdin",
-        extra: b"",
+        extra: Extra::NONE,
     };
     let good = sealer.mint(&binding, &claims).unwrap();
-    let large = sealer.mint(&binding, &Claims { extra: &[1; 300], ..claims }).unwrap();
+    let mut values = ExtraRoom::new();
+    for (name, value) in [("computer", "x".repeat(200)), ("read_only", "true".to_owned())] {
+        values.push(name, &value).unwrap();
+    }
+    let large = sealer.mint(&binding, &Claims { extra: values.get(), ..claims }).unwrap();
     let ended = sealer.mint(&binding, &Claims { issued: 1, ends: 2, ..claims }).unwrap();
-    let forged = sealer.decoy(&binding).unwrap();
+    let forged = sealer.decoy(&binding, Extra::NONE).unwrap();
     let foreign = other.mint(&binding, &claims).unwrap();
     let mut room = Room::new();
     let before = COUNT.with(Cell::get);
-    let mut opened = 0;
+    let (mut opened, mut kept) = (0, 0);
     for _ in 0..3 {
         for token in [good.as_str(), &large, &ended, &forged, &foreign, "", "Aladdin"] {
-            opened += usize::from(sealer.open(&binding, token.as_bytes(), now, &mut room).is_ok());
+            let Ok(good) = sealer.open(&binding, token.as_bytes(), now, &mut room) else { continue };
+            let mut copy = ExtraRoom::new();
+            good.claims.extra.iter().for_each(|(name, value)| copy.push(name, value).unwrap());
+            opened += 1;
+            kept += copy.get().iter().count();
         }
     }
     let after = COUNT.with(Cell::get);
-    assert_eq!(opened, 6);
+    assert_eq!((opened, kept), (6, 6));
     assert_eq!(after - before, 0);
     assert!(before > 0, "the count counts");
 }

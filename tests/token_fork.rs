@@ -6,7 +6,7 @@
 use janua::base::encoding::base64url_decode;
 use janua::base::{Clock, Now};
 use janua::crypto::{ForkGuard, Keyring, WipedKey};
-use janua::token::{Binding, Claims, Room, Sealer};
+use janua::token::{Binding, Claims, Extra, Room, Sealer, SidKind};
 use std::collections::HashSet;
 use std::fs::File;
 use std::io::{Read, Write};
@@ -41,10 +41,10 @@ fn mint(sealer: &Sealer, now: Now) -> String {
         ends: now.unix() + 60,
         seq: 0,
         sid: [0; 16],
-        has_session: false,
+        sid_kind: SidKind::Random,
         tenant: [0; 16],
         principal: "someName",
-        extra: b"",
+        extra: Extra::NONE,
     };
     sealer.mint(&binding(), &claims).unwrap()
 }
@@ -140,6 +140,43 @@ fn forked_processes_never_share_a_salt_or_a_nonce() {
     let distinct: HashSet<Head> = all.iter().copied().collect();
     assert_eq!(distinct.len(), 20 + 8 * TOKENS, "key, salt and nonce never repeat");
     assert_eq!(sealer.minted()[0].1, 20, "children count for themselves");
+}
+
+/// Invariant 11 at its full size. All write to one pipe, in pieces that a pipe takes whole.
+#[ignore = "2^24 tokens: some minutes and a gigabyte of memory; cargo test --release --test token_fork -- --ignored"]
+#[test]
+fn sixty_four_processes_never_repeat_a_nonce_in_sixteen_million_tokens() {
+    const PROCESSES: usize = 64;
+    const EACH: usize = (1 << 24) / PROCESSES;
+    const PIECE: usize = 128;
+    let _alone = alone();
+    let sealer = sealer();
+    let (reader, writer) = pipe();
+    let mint_all = |mut out: &File| {
+        for _ in 0..EACH / PIECE {
+            let mut piece = Vec::with_capacity(PIECE * 29);
+            mint_heads(&sealer, PIECE, &mut piece);
+            out.write_all(&piece).unwrap();
+        }
+    };
+    let children: Vec<_> = (0..PROCESSES / 2)
+        .map(|_| {
+            child(|| {
+                mint_heads(&sealer, 1, &mut Vec::new());
+                let grandchild = child(|| mint_all(&writer));
+                mint_all(&writer);
+                assert!(wait(grandchild));
+            })
+        })
+        .collect();
+    drop(writer);
+    let mut all = heads(std::io::BufReader::new(reader));
+    assert!(children.into_iter().all(wait));
+    assert_eq!(all.len(), 1 << 24);
+    all.sort_unstable();
+    assert!(all.windows(2).all(|pair| pair[0] != pair[1]), "key, salt and nonce never repeat");
+    all.dedup_by_key(|head| <[u8; 8]>::try_from(&head[9..17]).unwrap());
+    assert!(all.len() >= PROCESSES, "a salt is one process's");
 }
 
 #[test]

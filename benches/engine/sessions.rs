@@ -59,7 +59,7 @@ pub fn rows(sessions: usize) -> Vec<Row> {
     let mut rows: Vec<_> =
         [(1, 36), (4, 36), (4, 12)].map(|(per, length)| bytes_per_session(sessions, per, length, now)).into();
 
-    let settings = Settings { longest_secs: 43_200, older: Older::Refused };
+    let settings = Settings { longest_secs: 43_200, older: Older::Refused, floors: Vec::new() };
     let store: Box<dyn Store> = Box::new(Memory::new(settings, now).expect("random bytes"));
     let raw = Raw((0..512).map(|_| RwLock::default()).collect());
     let keys: Vec<_> = (0..sessions).map(key).collect();
@@ -83,7 +83,7 @@ fn insert(store: &dyn Store, key: Digest, number: usize, per: usize, length: usi
 }
 
 fn bytes_per_session(sessions: usize, per: usize, length: usize, now: Now) -> Row {
-    let settings = Settings { longest_secs: 43_200, older: Older::Refused };
+    let settings = Settings { longest_secs: 43_200, older: Older::Refused, floors: Vec::new() };
     let before = ALLOCATOR.bytes();
     let store = Memory::new(settings, now).expect("random bytes");
     let empty = ALLOCATOR.bytes() - before;

@@ -7,7 +7,7 @@ use janua::base::encoding::base64url_decode;
 use janua::base::{Clock, Now};
 use janua::crypto::Keyring;
 use janua::engine::Held;
-use janua::token::{Binding, Claims, Room, Sealer};
+use janua::token::{Binding, Claims, Extra, Room, Sealer, SidKind};
 use ring::aead::{AES_256_GCM, Aad, LessSafeKey, Nonce, UnboundKey};
 use std::hint::black_box;
 use std::sync::Arc;
@@ -41,10 +41,10 @@ fn mint(sealer: &Sealer, binding: &Binding, now: Now) -> String {
         ends: now.unix() + 3600,
         seq: 7,
         sid: [1; 16],
-        has_session: true,
+        sid_kind: SidKind::Chosen,
         tenant: [2; 16],
         principal: "joe.bloggs@test.com",
-        extra: b"",
+        extra: Extra::NONE,
     };
     sealer.mint(binding, &claims).unwrap()
 }

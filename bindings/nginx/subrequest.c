@@ -1,7 +1,8 @@
 /* Subrequests: nginx's access phase passes them over, so they are decided in the phase before it. Called by nginx.
  *
- * What the main request was let through for is open to its subrequests at the same site. Any other is decided by what is
- * known at once; it cannot wait or read a body, and can be answered by nobody but its own location. */
+ * Each is decided by itself, on its own path with the headers that the main request came with: that a page may be seen
+ * does not open its parts. It is decided by what is known at once; it cannot wait or read a body, and can be answered by
+ * nobody but its own location. What the main request has proven is known by then. */
 
 #include "ngx_http_janua.h"
 
@@ -52,10 +53,6 @@ ngx_int_t ngx_janua_preaccess(ngx_http_request_t *r)
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
     if (r == r->main || jlcf->mode == NGX_JANUA_OFF) {
-        return NGX_DECLINED;
-    }
-    s = ngx_janua_state_find(r->main);
-    if (s && s->site == jlcf->site && s->step == NGX_JANUA_ALLOWED) {
         return NGX_DECLINED;
     }
     s = ngx_janua_state_make(r);

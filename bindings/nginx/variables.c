@@ -64,15 +64,15 @@ static u_char *ngx_janua_put_path(u_char *out, u_char *end, const janua_str *pat
     return out;
 }
 
-/* Method, path and, of what was let through, the query without the parameters that carried a credential. Which ones did
- * in a request that was refused nobody can tell: its query is left out. */
+/* Method, path as a log may show it and, of what was let through, the query without the parameters that carried a
+ * credential. Which ones did in a request that was refused nobody can tell: its query is left out. */
 static ngx_int_t ngx_janua_show_request(ngx_http_request_t *r, ngx_http_variable_value_t *v, ngx_janua_state_t *s)
 {
     const janua_decision *d = &s->decision;
     /* What was matched with nothing has no path that is known to hold no secret. */
     static const janua_str nothing = {"-", 1};
     const janua_str *method = d->method.len ? &d->method : &s->input.method;
-    const janua_str *path = d->path.len ? &d->path : &nothing;
+    const janua_str *path = d->log_path.len ? &d->log_path : &nothing;
     size_t query = d->outcome == JANUA_ALLOW ? d->query.len : 0;
     size_t len = (method->len + path->len + query) * 3 + 2;
     u_char *text = ngx_pnalloc(r->pool, len), *end = text + len, *p;

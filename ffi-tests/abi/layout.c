@@ -45,6 +45,7 @@ int main(void) {
     FIELD(janua_decision, session_ref);
     FIELD(janua_decision, method);
     FIELD(janua_decision, path);
+    FIELD(janua_decision, log_path);
     FIELD(janua_decision, query);
     FIELD(janua_decision, endpoint);
     FIELD(janua_decision, strip);

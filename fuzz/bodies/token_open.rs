@@ -5,7 +5,7 @@
 use janua::base::encoding::{base64url, base64url_decode};
 use janua::base::{Clock, Reason};
 use janua::crypto::Keyring;
-use janua::token::{Binding, Claims, Room, Sealer, tenant_tag};
+use janua::token::{Binding, Claims, Extra, ExtraRoom, Room, Sealer, SidKind, tenant_tag};
 use std::sync::{Arc, OnceLock};
 
 /// 2026-01-01T00:00:00Z
@@ -23,16 +23,28 @@ struct Mint {
     tokens: Vec<String>,
 }
 
+/// What the third keeps: nearly all that a token can.
+fn extra() -> Extra<'static> {
+    static ROOM: OnceLock<ExtraRoom> = OnceLock::new();
+    let fill = || {
+        let mut room = ExtraRoom::new();
+        room.push("computer", &"c".repeat(280)).unwrap();
+        room.push("read_only", "true").unwrap();
+        room
+    };
+    ROOM.get_or_init(fill).get()
+}
+
 fn claims(which: usize) -> Claims<'static> {
     Claims {
         issued: START,
         ends: START + LIFE,
         seq: 42,
         sid: [3; 16],
-        has_session: which == 1,
+        sid_kind: [SidKind::Random, SidKind::Chosen, SidKind::Session][which],
         tenant: tenant_tag("{C840BE1A-5B47-4AC0-8EF7-835C166C8E24}"),
         principal: PRINCIPALS[which],
-        extra: if which == 2 { &[9; 300] } else { b"" },
+        extra: if which == 2 { extra() } else { Extra::NONE },
     }
 }
 

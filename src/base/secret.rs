@@ -40,6 +40,9 @@ pub fn equal(a: &[u8], b: &[u8]) -> bool {
 /// As fast as memory is: one fill and a barrier, not a volatile store for each byte. Decisions are wiped after every
 /// request.
 pub fn wipe(bytes: &mut [u8]) {
+    if bytes.is_empty() {
+        return;
+    }
     bytes.fill(0);
     zeroize::optimization_barrier(bytes);
 }

@@ -87,6 +87,7 @@ fn user(fields: &Fields<'_, '_>) -> Result<User> {
         "hash",
         "one_time",
         "generation",
+        "revoked",
         "disabled",
         "pending",
         "must_change",
@@ -108,6 +109,7 @@ fn user(fields: &Fields<'_, '_>) -> Result<User> {
         hash: fields.text("hash")?.map(StoredHash::from),
         one_time: fields.text("one_time")?.map(StoredHash::from),
         generation: generation.map_err(|_| fields.wrong("generation", "the generation is negative"))?,
+        revoked: fields.micros("revoked")?.unwrap_or(0),
         disabled: fields.flag("disabled")?,
         pending: fields.flag("pending")?,
         must_change: fields.flag("must_change")?,
@@ -195,11 +197,22 @@ impl<'t, 'i> Fields<'t, 'i> {
 
     /// Unix seconds of a date with a time of day and a time zone.
     fn time(&self, key: &str) -> Result<Option<i64>> {
+        Ok(self.moment(key)?.map(OffsetDateTime::unix_timestamp))
+    }
+
+    /// The same in microseconds, for a time since 1970.
+    fn micros(&self, key: &str) -> Result<Option<u64>> {
+        let Some(moment) = self.moment(key)? else { return Ok(None) };
+        let micros = u64::try_from(moment.unix_timestamp_nanos() / 1_000);
+        micros.map(Some).map_err(|_| self.wrong(key, format!("`{key}` lies before 1970")))
+    }
+
+    fn moment(&self, key: &str) -> Result<Option<OffsetDateTime>> {
         let Some(value) = self.get(key) else { return Ok(None) };
         let time = value.get_ref().as_datetime().map(ToString::to_string);
         let time = time.and_then(|text| OffsetDateTime::parse(&text, &Rfc3339).ok());
         let wrong = || self.wrong(key, format!("`{key}` is not a time like 2030-01-01T00:00:00Z, with its zone"));
-        Ok(Some(time.ok_or_else(wrong)?.unix_timestamp()))
+        Ok(Some(time.ok_or_else(wrong)?))
     }
 
     fn attrs(&self, key: &str) -> Result<BTreeMap<String, Attr>> {
@@ -266,6 +279,7 @@ struct OutUser<'a> {
     hash: Option<&'a str>,
     one_time: Option<&'a str>,
     generation: u64,
+    revoked: Option<toml::value::Datetime>,
     #[serde(skip_serializing_if = "is_false")]
     disabled: bool,
     #[serde(skip_serializing_if = "is_false")]
@@ -322,6 +336,7 @@ fn out_user(user: &User) -> Result<OutUser<'_>> {
         hash: user.hash.as_deref(),
         one_time: user.one_time.as_deref(),
         generation: user.generation,
+        revoked: Some(user.revoked).filter(|micros| *micros > 0).map(micros).transpose()?,
         disabled: user.disabled,
         pending: user.pending,
         must_change: user.must_change,
@@ -331,7 +346,14 @@ fn out_user(user: &User) -> Result<OutUser<'_>> {
 }
 
 fn datetime(unix: i64) -> Result<toml::value::Datetime> {
-    let time = OffsetDateTime::from_unix_timestamp(unix).ok().and_then(|time| time.format(&Rfc3339).ok());
-    let time = time.and_then(|text| text.parse().ok());
-    time.ok_or_else(|| Error::invalid("the end of an API key lies outside the years 0 to 9999"))
+    written(OffsetDateTime::from_unix_timestamp(unix).ok())
+}
+
+fn micros(unix_us: u64) -> Result<toml::value::Datetime> {
+    written(OffsetDateTime::from_unix_timestamp_nanos(i128::from(unix_us) * 1_000).ok())
+}
+
+fn written(time: Option<OffsetDateTime>) -> Result<toml::value::Datetime> {
+    let text = time.and_then(|time| time.format(&Rfc3339).ok());
+    text.and_then(|text| text.parse().ok()).ok_or_else(|| Error::invalid("a time lies outside the years 0 to 9999"))
 }

@@ -1,14 +1,15 @@
 //! The administrator's changes to a users file: add, disable, set a password, import, keys.
 //!
 //! Called by the command only. Each function takes the file's lock, changes one thing, proves that the result loads and
-//! replaces the file. Nothing here revokes: whoever disables a user or changes a password revokes **afterwards**
-//! (directory first, then revoke), or a login in between would outlive it.
+//! replaces the file. What ends sessions and tokens writes the time down with it ([`User::revoked`]), so that they stay
+//! ended in processes that start later. Nothing here revokes in this process: whoever disables a user or changes a
+//! password revokes **afterwards** (directory first, then revoke), or a login in between would outlive it.
 
 use super::document::{self, Document};
 use super::file::{self, Strictness};
 use super::users::change_file;
 use super::{ApiKey, Attr, Tenant, User, fold, htpasswd, is_name};
-use crate::base::{Error, Result, random};
+use crate::base::{Clock, Error, Result, random};
 use crate::password::{Format, Policy, StoredHash};
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -124,8 +125,24 @@ pub fn change_user<T>(path: &Path, name: &str, edit: impl FnOnce(&mut User) -> R
 pub fn set_disabled(path: &Path, name: &str, disabled: bool) -> Result<()> {
     change_user(path, name, |user| {
         user.disabled = disabled;
+        if disabled {
+            end_all(user);
+        }
         Ok(())
     })
+}
+
+/// "Log out everywhere": ends all sessions, tokens and remembered pairs of a user, who may log in again at once.
+pub fn log_out(path: &Path, name: &str) -> Result<()> {
+    change_user(path, name, |user| {
+        end_all(user);
+        Ok(())
+    })
+}
+
+fn end_all(user: &mut User) {
+    let now = Clock::system().now().unix_us;
+    user.revoked = user.revoked.saturating_add(1).max(u64::try_from(now).unwrap_or(0));
 }
 
 /// Sets the password's hash, raises the generation, ends `must_change` and drops a one-time password. Revoke afterwards.
@@ -151,6 +168,7 @@ pub fn set_one_time(path: &Path, name: &str, hash: StoredHash) -> Result<u64> {
 fn raise(user: &mut User) -> Result<u64> {
     let next = user.generation.checked_add(1).filter(|next| i64::try_from(*next).is_ok());
     user.generation = next.ok_or_else(|| Error::invalid("the generation has reached its end"))?;
+    end_all(user);
     Ok(user.generation)
 }
 

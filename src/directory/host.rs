@@ -181,14 +181,6 @@ impl Directory for Host {
         Ok(Some(user))
     }
 
-    fn resident_by_name(&self, name: &str, folded: bool) -> Resident {
-        let shelf = self.shelf.read();
-        let mut room = [0; super::FOLDED_MAX];
-        let key = if folded { Some(name) } else { super::fold_into(name, &mut room) };
-        let held = key.and_then(|key| shelf.by_name.get(key)).and_then(|id| shelf.by_id.get(id));
-        self.held(held.filter(|held| folded || held.user.name == name))
-    }
-
     fn by_api_key(&self, _key: &[u8]) -> std::result::Result<Option<(Arc<User>, usize)>, Gone> {
         Ok(None)
     }

@@ -117,10 +117,6 @@ impl Directory for Htpasswd {
         Ok(if folding { index.by_name(&fold(name), true) } else { index.by_name(name, false) }.cloned())
     }
 
-    fn resident_by_name(&self, name: &str, folded: bool) -> Resident {
-        Index::resident(self.index.read().by_name(name, folded))
-    }
-
     fn by_api_key(&self, _key: &[u8]) -> std::result::Result<Option<(Arc<User>, usize)>, Gone> {
         Ok(None)
     }

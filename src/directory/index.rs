@@ -60,12 +60,12 @@ impl Index {
         map.get(name).and_then(|at| self.users.get(*at))
     }
 
-    /// The ids of this reading that `next` has no more, has disabled or pending, or has with another password.
+    /// The ids of this reading that `next` has no more, has disabled or pending, has with another password, or has logged out everywhere.
     pub(super) fn ended_by(&self, next: &Index) -> Vec<String> {
         let ended = |old: &&Arc<User>| {
             next.by_id(&old.id).is_none_or(|new| {
                 let out = |user: &User| user.disabled || user.pending;
-                (out(new) && !out(old)) || new.generation != old.generation
+                (out(new) && !out(old)) || new.generation != old.generation || new.revoked > old.revoked
             })
         };
         self.users.iter().filter(ended).map(|user| user.id.clone()).collect()

@@ -88,6 +88,9 @@ pub struct User {
     pub must_change: bool,
     /// Raised by every password change, and by nothing else.
     pub generation: u64,
+    /// Microseconds of Unix time of the last "log out everywhere", 0 for never: what was made before it has ended, and
+    /// stays ended in a process that starts later.
+    pub revoked: u64,
     /// The hash of the password; none for a user who has only keys.
     pub hash: Option<StoredHash>,
     /// The hash of a password that is good for one login, tried before the other.
@@ -153,9 +156,6 @@ pub trait Directory: Send + Sync {
     /// The user of a name; with `fold`, in any case. May be slow for a host's directory only.
     fn by_name(&self, name: &str, fold: bool) -> std::result::Result<Option<Arc<User>>, Gone>;
 
-    /// The same without allocation, file or wait. With `fold` the caller has folded the name (see [`fold`]).
-    fn resident_by_name(&self, name: &str, fold: bool) -> Resident;
-
     /// The user of an API key and the key's place in [`User::api_keys`]. The caller asks [`ApiKey::is_alive`].
     fn by_api_key(&self, key: &[u8]) -> std::result::Result<Option<(Arc<User>, usize)>, Gone>;
 
@@ -199,9 +199,14 @@ pub trait Directory: Send + Sync {
     }
 
     /// Called by maintenance: reads again what has changed, and names the ids whose sessions and tokens must end: gone,
-    /// disabled, pending, or with another password. On an error the last good stays.
+    /// disabled, pending, with another password or logged out everywhere. On an error the last good stays.
     fn reload(&self) -> Result<Vec<String>> {
         Ok(Vec::new())
+    }
+
+    /// [`User::revoked`] of those who have one, by id, for a store that does not outlive its process.
+    fn revoked(&self) -> Vec<(String, u64)> {
+        Vec::new()
     }
 
     /// For directories that verify passwords themselves: whether this one is right. `None` elsewhere.

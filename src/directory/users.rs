@@ -158,10 +158,6 @@ impl Directory for UsersFile {
         Ok(if folding { index.by_name(&fold(name), true) } else { index.by_name(name, false) }.cloned())
     }
 
-    fn resident_by_name(&self, name: &str, folded: bool) -> Resident {
-        Index::resident(self.index.read().by_name(name, folded))
-    }
-
     fn by_api_key(&self, key: &[u8]) -> std::result::Result<Option<(Arc<User>, usize)>, Gone> {
         self.index.read().by_api_key(key)
     }
@@ -222,6 +218,12 @@ impl Directory for UsersFile {
             }
             same
         })
+    }
+
+    fn revoked(&self) -> Vec<(String, u64)> {
+        let index = self.index();
+        let revoked = index.users().iter().filter(|user| user.revoked > 0);
+        revoked.map(|user| (user.id.clone(), user.revoked)).collect()
     }
 
     fn reload(&self) -> Result<Vec<String>> {

@@ -10,14 +10,13 @@ use crate::engine::decide::{Asked, Stop};
 use crate::engine::decision::{Decision, WaitClass};
 use crate::engine::login::{NameRoom, made};
 use crate::engine::policy;
-use crate::engine::prove::chosen_digest;
 use crate::engine::respond::Made;
-use crate::engine::subject::{LiveSession, Subject};
+use crate::engine::subject::{LiveSession, Subject, revocation};
 use crate::parse::instant;
 use crate::profile::{Need, Occupied, Offer, ProofKind, Read, Visit, Word};
 use crate::session::{self, Record, id as session_id};
 use crate::store::Revocation;
-use crate::token::{Claims, tenant_tag};
+use crate::token::{self, Claims, ExtraRoom, SidKind, tenant_tag};
 use std::borrow::Cow;
 use std::sync::Arc;
 
@@ -109,16 +108,15 @@ impl Asked<'_> {
         }
         self.settle_tenant(visit, subject)?;
         policy::judge(visit.endpoint().need(), subject)?;
-        let chosen = match (&subject.session, &subject.token) {
-            (None, Some(token)) if token.has_session => Some(chosen_digest(&token.sid)),
-            (None, Some(_)) => return Err(Reason::NoSessionId.into()),
+        let by_token = match (&subject.session, &subject.token) {
+            (None, Some(token)) => Some(revocation(token.sid_kind, &token.sid).ok_or(Reason::NoSessionId)?),
             (None, None) if subject.user.is_some() => return Err(Reason::NoSessionId.into()),
             _ => None,
         };
-        if self.fast && (chosen.is_some() || !sessions.is_empty()) {
+        if self.fast && (by_token.is_some() || !sessions.is_empty()) {
             return Err(Stop::Wait(WaitClass::Store));
         }
-        let ends = chosen.map(Revocation::Chosen).into_iter().chain(sessions.into_iter().map(Revocation::Session));
+        let ends = by_token.into_iter().chain(sessions.into_iter().map(Revocation::Session));
         for what in ends {
             self.engine.store.revoke(what, self.now).map_err(|_| Reason::StoreUnavailable)?;
         }
@@ -155,6 +153,8 @@ impl Asked<'_> {
             return self.mint(visit, subject, None, out);
         }
         let expires = self.expiry(visit)?;
+        // Looked at before the pair, for both: what is refused for its values is refused whatever the pair.
+        let extra = self.extra_for(visit, &Subject::default())?;
         let pair = visit.pair().and_then(|pair| pair.ok_or(Reason::Incomplete));
         if self.fast && pair.is_ok() {
             return Err(Stop::Wait(WaitClass::Hash));
@@ -173,7 +173,7 @@ impl Asked<'_> {
             Ok(()) => self.mint(visit, subject, expires, out),
             Err(Stop::Refuse(reason)) if self.site.decoys() && is_wrong(reason) => {
                 *subject = Subject::default();
-                let token = self.engine.sealer.decoy(&self.site.token).map_err(made)?;
+                let token = self.engine.sealer.decoy(&self.site.token, extra.get()).map_err(made)?;
                 let made = Made { session_id: None, token: Some(&token) };
                 self.finish(visit, Word::Ok, reason, EventKind::Deny, subject, &made, out)
             }
@@ -192,16 +192,18 @@ impl Asked<'_> {
         out: &mut Decision,
     ) -> Result<(), Stop> {
         let chosen = visit.read(Read::Session)?.filter(|s| !s.is_empty());
-        let token = self.token_for(subject, subject.tenant.as_deref(), chosen.as_deref(), expires)?;
+        let token = self.token_for(visit, subject, subject.tenant.as_deref(), chosen.as_deref(), expires)?;
         let made = Made { session_id: None, token: Some(&token) };
         self.finish(visit, Word::Ok, Reason::LoggedIn, EventKind::Token, subject, &made, out)
     }
 
     /// Seals a token for the user of `subject` in `tenant`; `chosen` is the SessionID that the client asked for.
     ///
-    /// A token that is made from a token ends with it at the latest, and is logged out with it.
+    /// A token that is made from a token ends with it at the latest, and is logged out with it; one that is made from a
+    /// session is logged out with that, whatever the client chose. Both keep what that keeps.
     pub fn token_for(
         &self,
+        visit: &Visit<'_>,
         subject: &Subject,
         tenant: Option<&Tenant>,
         chosen: Option<&str>,
@@ -209,12 +211,18 @@ impl Asked<'_> {
     ) -> Result<String, Stop> {
         let user = subject.user.as_ref().ok_or(Reason::Missing)?;
         let tenant_id = tenant.map_or("", |t| t.id.as_str());
-        let parent = subject.token;
-        let (sid, has_session) = match (parent.filter(|token| token.has_session), chosen) {
-            (Some(token), _) => (token.sid, true),
-            (None, Some(chosen)) => (self.site.chosen_sid(tenant_id, &user.id, chosen), true),
-            (None, None) => (random::array::<16>().map_err(made)?, false),
+        let parent = subject.token.as_ref();
+        let bound = parent.filter(|token| token.sid_kind != SidKind::Random);
+        let (sid, sid_kind) = match (bound, &subject.session, chosen) {
+            (Some(token), ..) => (token.sid, token.sid_kind),
+            (None, Some(session), _) => (session.record.origin().0, SidKind::Session),
+            (None, None, Some(chosen)) => (self.site.chosen_sid(tenant_id, &user.id, chosen), SidKind::Chosen),
+            (None, None, None) => (random::array::<16>().map_err(made)?, SidKind::Random),
         };
+        let extra = self.extra_for(visit, subject)?;
+        if !token::fits(&user.id, extra.get()) {
+            return Err(Reason::TooLarge.into());
+        }
         let now = self.now.unix();
         let cap = now.saturating_add(i64::from(self.site.token_lifetime));
         let cap = parent.map_or(cap, |token| token.ends.min(cap));
@@ -223,12 +231,25 @@ impl Asked<'_> {
             ends: expires.map_or(cap, |e| e.min(cap)),
             seq: subject.seq,
             sid,
-            has_session,
+            sid_kind,
             tenant: tenant.map_or([0; 16], |t| tenant_tag(&t.id)),
             principal: &user.id,
-            extra: b"",
+            extra: extra.get(),
         };
         self.engine.sealer.mint(&self.site.token, &claims).map_err(made)
+    }
+
+    /// The extra values of what is made now: the request's own, and those that are kept where it says nothing else.
+    fn extra_for(&self, visit: &Visit<'_>, subject: &Subject) -> Result<ExtraRoom, Stop> {
+        let mut room = ExtraRoom::new();
+        for own in visit.extra() {
+            let (name, value) = own?;
+            room.push(name, &value)?;
+        }
+        for (name, value) in subject.kept() {
+            room.push(name, value)?;
+        }
+        Ok(room)
     }
 
     /// The session of the request goes on in another tenant, under a new id.
@@ -347,15 +368,23 @@ impl crate::engine::Site {
             None => None,
         };
         let mut extra = visit.extra().collect::<Result<Vec<_>, _>>()?;
+        for (name, value) in subject.kept() {
+            if !extra.iter().any(|(known, _)| *known == name) {
+                extra.push((name, Cow::Borrowed(value)));
+            }
+        }
+        if self.profile.token().is_some() {
+            // The tokens of a session keep what it keeps: it takes in no more than they can.
+            let mut room = ExtraRoom::new();
+            extra.iter().try_for_each(|(name, value)| room.push(name, value))?;
+            if !token::fits(&user.id, room.get()) {
+                return Err(Reason::TooLarge.into());
+            }
+        }
         let old = match before {
             Before::Continued(old) => Some(&*old.record),
             Before::Nothing | Before::Kept | Before::Replaced(_) => None,
         };
-        for (name, value) in old.map_or(&[][..], Record::extra) {
-            if !extra.iter().any(|(known, _)| *known == &**name) {
-                extra.push((name, Cow::Borrowed(value)));
-            }
-        }
         let kept = matches!(before, Before::Kept);
         let new = self.session_of(user, subject.tenant.clone(), subject.seq, companion.as_deref(), extra);
         let new = session::NewSession { kept, ..new };

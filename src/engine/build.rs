@@ -85,7 +85,7 @@ pub(crate) fn engine(config: Config) -> Result<Engine> {
         max_password,
         proxies: Proxies::parse(&engine.trusted_proxies).map_err(in_file)?,
         strip: strip_list(&tree.headers).map_err(in_file)?,
-        store: store(&tree, clock.now()).map_err(in_file)?,
+        store: store(&tree, directory.revoked(), clock.now()).map_err(in_file)?,
         directory,
         hasher: Hasher::new(policy)?,
         permits: Permits::new(tree.password.places.max(1) as usize),
@@ -206,11 +206,11 @@ fn password_policy(tree: &Tree) -> Result<password::Policy> {
     })
 }
 
-fn store(tree: &Tree, now: Now) -> Result<Box<dyn Store>> {
+fn store(tree: &Tree, floors: Vec<(String, u64)>, now: Now) -> Result<Box<dyn Store>> {
     match tree.store.kind.as_str() {
         "memory" => {
             // Tokens outlive the process that made them and are good in others of the same keyring.
-            let settings = memory::Settings { longest_secs: LONGEST_LIFE, older: memory::Older::Accepted };
+            let settings = memory::Settings { longest_secs: LONGEST_LIFE, older: memory::Older::Accepted, floors };
             Ok(Box::new(Memory::new(settings, now)?))
         }
         kind @ ("shared" | "redis" | "host") => {

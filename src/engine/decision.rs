@@ -66,6 +66,7 @@ pub struct Decision {
     pub(crate) session_ref: Span,
     pub(crate) method: Span,
     pub(crate) path: Span,
+    pub(crate) log_path: Span,
     pub(crate) query: Span,
     pub(crate) endpoint: Span,
     text: Vec<u8>,
@@ -98,6 +99,7 @@ impl Decision {
             session_ref,
             method,
             path,
+            log_path,
             query,
             endpoint,
             text,
@@ -115,7 +117,7 @@ impl Decision {
         response.clear();
         (*outcome, *reason, *http_status, *wait) = (Outcome::Deny, None, 0, WaitClass::None);
         (*maintain, *hold_ms, *body_limit) = (false, 0, 0);
-        for span in [principal, roles, tenant, session_ref, method, path, query, endpoint] {
+        for span in [principal, roles, tenant, session_ref, method, path, log_path, query, endpoint] {
             *span = Span::default();
         }
     }
@@ -180,6 +182,11 @@ impl Decision {
     /// The path as matched, prefix and base included.
     pub fn path(&self) -> &[u8] {
         self.bytes(self.path)
+    }
+
+    /// The same for a log: a segment that may be a session's id is shown by its name.
+    pub fn log_path(&self) -> &[u8] {
+        self.bytes(self.log_path)
     }
 
     /// Of ALLOW: the query to pass on, as received but without the parameters that carried a credential.

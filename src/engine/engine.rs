@@ -12,13 +12,14 @@ use crate::engine::config::HeadersSection;
 use crate::engine::csrf::CrossSite;
 use crate::engine::metrics::Metrics;
 use crate::engine::process::ProcessPage;
+use crate::engine::subject::floor_key;
 use crate::engine::{Config, Site, build};
 use crate::password::Hasher;
 use crate::password::permits::Permits;
 use crate::password::verified::Cache;
 use crate::store::{Revocation, Store};
 use crate::throttle::Throttle;
-use crate::token::Sealer;
+use crate::token::{Opened, Sealer};
 use parking_lot::Mutex;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -194,6 +195,17 @@ impl Engine {
         done.map(|_| ()).map_err(|_| {
             Error::unavailable("the store did not answer: what was to be revoked may be good still; try again")
         })
+    }
+
+    /// Whether a token whose seal is good still counts: nothing was revoked that it stands under.
+    pub(crate) fn not_revoked(&self, opened: &Opened<'_>) -> std::result::Result<(), Reason> {
+        let claims = &opened.claims;
+        let key = floor_key(claims.sid_kind, &claims.sid);
+        match self.store.token_revoked(claims.principal, &opened.key_id, key.as_ref(), claims.seq) {
+            Ok(false) => Ok(()),
+            Ok(true) => Err(Reason::TokenRevoked),
+            Err(_) => Err(Reason::StoreUnavailable),
+        }
     }
 
     /// How many decisions fell for `reason` in this process.

@@ -3,12 +3,12 @@
 use crate::base::{Error, Reason, Result, Status};
 use crate::directory::{Resident, Tenant, User};
 use crate::engine::build::{TOKEN_PURPOSE, token_binding};
-use crate::engine::prove::chosen_digest;
 use crate::engine::respond::left;
+use crate::engine::subject::revocation;
 use crate::engine::{Site, policy};
 use crate::session::{Record, Reference, id as session_id};
 use crate::store::{Answer, NotStored, Revocation};
-use crate::token::{Binding, Claims, Room as TokenRoom, tenant_tag};
+use crate::token::{Binding, Claims, Extra, Room as TokenRoom, SidKind, tenant_tag};
 use std::sync::Arc;
 
 /// What a session or a token proves. Owned by the caller and reused: once warm, filling it allocates nothing.
@@ -116,20 +116,20 @@ impl Site {
             return Err(Error::invalid("expires lies in the past"));
         }
         let tenant_id = tenant.as_ref().map_or("", |t| t.id.as_str());
-        let sid = if session_id.is_empty() {
-            crate::base::random::array::<16>()?
+        let (sid, sid_kind) = if session_id.is_empty() {
+            (crate::base::random::array::<16>()?, SidKind::Random)
         } else {
-            self.chosen_sid(tenant_id, &user.id, session_id)
+            (self.chosen_sid(tenant_id, &user.id, session_id), SidKind::Chosen)
         };
         let claims = Claims {
             issued: now,
             ends: if expires == 0 { cap } else { expires.min(cap) },
             seq,
             sid,
-            has_session: !session_id.is_empty(),
+            sid_kind,
             tenant: tenant.as_ref().map_or([0; 16], |t| tenant_tag(&t.id)),
             principal: &user.id,
-            extra: b"",
+            extra: Extra::NONE,
         };
         engine.sealer.mint(&self.binding(purpose), &claims)
     }
@@ -144,12 +144,7 @@ impl Site {
         let binding = self.binding(purpose);
         let opened = engine.sealer.open(&binding, token, engine.clock.now(), &mut room)?;
         let claims = &opened.claims;
-        let chosen = claims.has_session.then(|| chosen_digest(&claims.sid));
-        match engine.store.token_revoked(claims.principal, &opened.key_id, chosen.as_ref(), claims.seq) {
-            Ok(false) => {}
-            Ok(true) => return Err(Reason::TokenRevoked),
-            Err(_) => return Err(Reason::StoreUnavailable),
-        }
+        engine.not_revoked(&opened)?;
         let user = self.still(claims.principal, Reason::TokenRevoked)?;
         let tenant = if claims.tenant == [0; 16] {
             ""
@@ -164,7 +159,7 @@ impl Site {
         Ok(())
     }
 
-    /// Ends all tokens that share the SessionID inside this one. Errors: `Refused` when it carries none, or is not good.
+    /// Ends all tokens that share the SessionID inside this one, or its session and all that were made from it. Errors: `Refused` when it carries none, or is not good.
     pub fn token_revoke(&self, purpose: &str, token: &[u8]) -> Result<()> {
         let engine = &self.engine;
         engine.attached()?;
@@ -174,10 +169,10 @@ impl Site {
             .sealer
             .open(&binding, token, engine.clock.now(), &mut room)
             .map_err(|reason| Error::new(Status::Refused, reason.name()))?;
-        if !opened.claims.has_session {
-            return Err(Error::new(Status::Refused, Reason::NoSessionId.name()));
+        match revocation(opened.claims.sid_kind, &opened.claims.sid) {
+            Some(what) => engine.revoke(what),
+            None => Err(Error::new(Status::Refused, Reason::NoSessionId.name())),
         }
-        engine.revoke(Revocation::Chosen(chosen_digest(&opened.claims.sid)))
     }
 
     /// What tokens of `purpose` are bound to. Known beforehand for the purpose of the profiles' own tokens; any other

@@ -184,19 +184,15 @@ impl Asked<'_> {
         let mut room = TokenRoom::new();
         let opened = self.engine.sealer.open(&self.site.token, token, self.now, &mut room)?;
         let claims = &opened.claims;
-        let chosen = claims.has_session.then(|| chosen_digest(&claims.sid));
-        match self.engine.store.token_revoked(claims.principal, &opened.key_id, chosen.as_ref(), claims.seq) {
-            Ok(false) => {}
-            Ok(true) => return Err(Reason::TokenRevoked.into()),
-            Err(_) => return Err(Reason::StoreUnavailable.into()),
-        }
+        self.engine.not_revoked(&opened)?;
         let user = self.living(claims.principal, Reason::TokenRevoked)?;
         if claims.tenant != [0; 16] {
             subject.tenant = Some(self.tenant_of(&user, &claims.tenant)?);
         }
         subject.user = Some(user);
         subject.seq = claims.seq;
-        subject.token = Some(LiveToken { sid: claims.sid, ends: claims.ends, has_session: claims.has_session });
+        let extra = self.site.extra_of(claims.extra)?;
+        subject.token = Some(LiveToken { sid: claims.sid, sid_kind: claims.sid_kind, ends: claims.ends, extra });
         Ok(())
     }
 
@@ -256,13 +252,6 @@ impl Asked<'_> {
             TenantMatch::None => Err(Reason::WrongTenant.into()),
         }
     }
-}
-
-/// How the store names the SessionID inside a token, of which the token carries the first 128 bits.
-pub(crate) fn chosen_digest(sid: &[u8; 16]) -> Digest {
-    let mut digest = [0; 32];
-    digest[..16].copy_from_slice(sid);
-    digest
 }
 
 /// What the record keeps of a companion cookie.

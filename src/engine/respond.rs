@@ -109,14 +109,14 @@ impl Asked<'_> {
             self.marks.reference.set(encoding::hex_array(&bytes));
         }
         let reference = self.marks.reference.get();
-        let tenants = if needs.tenants { self.tenants(subject, needs.tenant_tokens)? } else { Vec::new() };
+        let tenants = if needs.tenants { self.tenants(visit, subject, needs.tenant_tokens)? } else { Vec::new() };
         let tenants: Vec<_> =
             tenants.iter().map(|(t, token)| TenantFacts { tenant: t, token: token.as_deref() }).collect();
         let sessions = if needs.sessions { self.sessions()? } else { Vec::new() };
         let target_alive = if needs.target { Some(self.target_alive(visit)?) } else { None };
         let user = visit.read(Read::User).ok().flatten();
         let minted = if needs.token && made.token.is_none() && subject.user.is_some() {
-            Some(self.token_for(subject, subject.tenant.as_deref(), None, None)?)
+            Some(self.token_for(visit, subject, subject.tenant.as_deref(), None, None)?)
         } else {
             None
         };
@@ -146,12 +146,12 @@ impl Asked<'_> {
     }
 
     /// The tenants of the user, each with a token for it where the answer shows one.
-    fn tenants(&self, subject: &Subject, tokens: bool) -> Result<Vec<TenantToken>, Stop> {
+    fn tenants(&self, visit: &Visit<'_>, subject: &Subject, tokens: bool) -> Result<Vec<TenantToken>, Stop> {
         let Some(user) = &subject.user else { return Ok(Vec::new()) };
         let known = user.tenants.iter().filter_map(|id| self.engine.directory.tenant_by_id(id));
         known
             .map(|tenant| {
-                let token = if tokens { Some(self.token_for(subject, Some(&tenant), None, None)?) } else { None };
+                let token = tokens.then(|| self.token_for(visit, subject, Some(&tenant), None, None)).transpose()?;
                 Ok((tenant, token))
             })
             .collect()
@@ -220,6 +220,7 @@ impl Asked<'_> {
         out.endpoint = out.write(&[visit.endpoint().name().as_bytes()]);
         out.method = out.write(&[visit.method()]);
         out.path = out.write(&[visit.full_path()]);
+        out.log_path = visit.logged_path().map_or(out.path, |pieces| out.write(&pieces));
         if let Some(user) = &subject.user {
             out.principal = out.write(&[user.id.as_bytes()]);
             let mut roles = out.write(&[]);
@@ -256,10 +257,9 @@ impl Asked<'_> {
             let (name, value) = extra?;
             out.push_extra(name, &value);
         }
-        // What the session keeps, where the request does not say otherwise.
+        // What session or token keep, where the request does not say otherwise.
         let said = |name: &str| visit.extra().any(|own| own.is_ok_and(|(known, _)| known == name));
-        let kept = subject.session.iter().flat_map(|session| session.record.extra());
-        for (name, value) in kept.filter(|(name, _)| !said(name)) {
+        for (name, value) in subject.kept().filter(|(name, _)| !said(name)) {
             out.push_extra(name, value);
         }
         Ok(())

@@ -12,7 +12,7 @@ use crate::profile::{CookieForm, MAX_BODY, Need, Profile, ProofKind};
 use crate::session::NewSession;
 use crate::session::id as session_id;
 use crate::session::id::AlphabetSet;
-use crate::token::Binding;
+use crate::token::{Binding, Extra, ExtraRoom};
 use std::borrow::Cow;
 use std::cell::RefCell;
 use std::sync::Arc;
@@ -169,6 +169,15 @@ impl Site {
         sid
     }
 
+    /// What a token keeps that the profile still names: the strip list holds nothing else back. `None` for nothing.
+    pub(crate) fn extra_of(&self, extra: Extra<'_>) -> std::result::Result<Option<ExtraRoom>, Reason> {
+        let mut kept = None;
+        for (name, value) in extra.iter().filter(|(name, _)| self.profile.keeps(name)) {
+            kept.get_or_insert_with(ExtraRoom::new).push(name, value)?;
+        }
+        Ok(kept)
+    }
+
     /// The secret of a gate, if the configuration holds one.
     pub(crate) fn gate(&self, name: &str) -> Option<&Secret> {
         self.gates.iter().find(|(n, _)| n == name).map(|(_, secret)| secret)
@@ -196,6 +205,7 @@ impl Site {
             companion: companion.map(|c| companion_digest(c.as_bytes())),
             extra: extra.into_iter().map(|(name, value)| (name.into(), value.into())).collect(),
             keep_path: self.profile.wants_last_path(),
+            mints: self.profile.token().is_some(),
             ..NewSession::of(&user.id, self.idle, self.absolute, seq)
         }
     }

@@ -4,7 +4,10 @@ use crate::crypto::digest::Digest;
 use crate::directory::{Tenant, User};
 use crate::engine::login::Verified;
 use crate::profile::ProofKind;
-use crate::session::Record;
+use crate::session::id::made_key;
+use crate::session::{Record, Reference};
+use crate::store::Revocation;
+use crate::token::{ExtraRoom, SidKind};
 use std::sync::Arc;
 
 /// A session that was offered and found good.
@@ -17,13 +20,40 @@ pub(crate) struct LiveSession {
 }
 
 /// A token that was offered and found good.
-#[derive(Clone, Copy)]
+#[derive(Clone)]
 pub(crate) struct LiveToken {
     pub sid: [u8; 16],
+    /// What `sid` stands for: what stands for nothing cannot be logged out.
+    pub sid_kind: SidKind,
     /// Unix seconds.
     pub ends: i64,
-    /// Whether `sid` stands for a SessionID that the client chose: only such a token can be logged out.
-    pub has_session: bool,
+    /// What it keeps; `None` is nothing, as usual.
+    pub extra: Option<ExtraRoom>,
+}
+
+/// What logs a token of this `sid` out, if anything does.
+pub(crate) fn revocation(kind: SidKind, sid: &[u8; 16]) -> Option<Revocation<'static>> {
+    match kind {
+        SidKind::Random => None,
+        SidKind::Chosen => Some(Revocation::Chosen(chosen_digest(sid))),
+        SidKind::Session => Some(Revocation::Origin(Reference(*sid))),
+    }
+}
+
+/// The key under which the store would keep the floor that such a log-out leaves.
+pub(crate) fn floor_key(kind: SidKind, sid: &[u8; 16]) -> Option<Digest> {
+    match kind {
+        SidKind::Random => None,
+        SidKind::Chosen => Some(chosen_digest(sid)),
+        SidKind::Session => Some(made_key(&Reference(*sid))),
+    }
+}
+
+/// How the store names a SessionID that a client chose, of which the token carries the first 128 bits.
+fn chosen_digest(sid: &[u8; 16]) -> Digest {
+    let mut digest = [0; 32];
+    digest[..16].copy_from_slice(sid);
+    digest
 }
 
 /// Who was proven, and by what. Everything shared; filling it allocates nothing.
@@ -49,6 +79,14 @@ impl Subject {
     /// Takes over whom a pair proved.
     pub fn verified(&mut self, verified: Verified) {
         (self.user, self.seq, self.one_time) = (Some(verified.user), verified.seq, verified.one_time);
+    }
+
+    /// The extra values that session or token keep.
+    pub fn kept(&self) -> impl Iterator<Item = (&str, &str)> {
+        let session = self.session.iter().flat_map(|session| session.record.extra());
+        // A session that was made of a token holds what that held.
+        let token = self.token.iter().filter(|_| self.session.is_none()).filter_map(|token| token.extra.as_ref());
+        session.map(|(name, value)| (&**name, &**value)).chain(token.flat_map(|extra| extra.get().iter()))
     }
 
     pub fn has_role(&self, role: &str) -> bool {

@@ -91,6 +91,9 @@ pub struct janua_decision {
     /// these, not on what it parsed itself.
     pub method: janua_str,
     pub path: janua_str,
+    /// The path as it may stand in a log: where a segment may be a session's id that is asked about,
+    /// the profile's name for it stands in its place.
+    pub log_path: janua_str,
     /// Of JANUA_ALLOW: the query to pass on: as received, without the parameters that carried a
     /// credential.
     pub query: janua_str,
@@ -143,6 +146,7 @@ impl janua_decision {
             session_ref: janua_str::EMPTY,
             method: janua_str::EMPTY,
             path: janua_str::EMPTY,
+            log_path: janua_str::EMPTY,
             query: janua_str::EMPTY,
             endpoint: janua_str::EMPTY,
             strip: ptr::null(),
@@ -178,6 +182,7 @@ impl janua_decision {
             session_ref: janua_str::of(decision.session_ref()),
             method: janua_str::of(decision.method()),
             path: janua_str::of(decision.path()),
+            log_path: janua_str::of(decision.log_path()),
             query: janua_str::of(decision.query()),
             endpoint: janua_str::of(decision.endpoint()),
             strip: strip.as_ptr(),
@@ -214,8 +219,7 @@ pub unsafe extern "C" fn janua_decide(
     guard::engine_call(err, || {
         // SAFETY: rules 3 and 4 of the header.
         let out = unsafe { Output::new(out)? };
-        // First of all, so that a panic and every way out below leave a refusal behind.
-        out.write(&janua_decision::denied(500, Reason::Panic));
+        let out = Refusing { out, settled: false };
         let decided = (|| {
             // SAFETY: rules 2, 3 and 4 of the header.
             let (handle, request) = unsafe { (raw::shared(site)?, raw::read(request)?) };
@@ -238,15 +242,36 @@ pub unsafe extern "C" fn janua_decide(
             }
         })();
         match decided {
-            Ok(owner) => out.write(&janua_decision::lent(owner)),
+            Ok(owner) => out.settle(&janua_decision::lent(owner)),
             Err(fault) => {
                 let later = matches!(fault.status, Status::Fork | Status::Unavailable | Status::Random | Status::Busy);
-                out.write(&janua_decision::denied(if later { 503 } else { 500 }, fault.reason));
+                out.settle(&janua_decision::denied(if later { 503 } else { 500 }, fault.reason));
                 return Err(fault);
             }
         }
         Ok(())
     })
+}
+
+/// The caller's struct while nothing is decided: whatever way the call ends, a panic included, a refusal is left behind.
+struct Refusing {
+    out: Output<janua_decision>,
+    settled: bool,
+}
+
+impl Refusing {
+    fn settle(mut self, word: &janua_decision) {
+        self.out.write(word);
+        self.settled = true;
+    }
+}
+
+impl Drop for Refusing {
+    fn drop(&mut self) {
+        if !self.settled {
+            self.out.write(&janua_decision::denied(500, Reason::Panic));
+        }
+    }
 }
 
 /// Ends a decision: its views are dead, and what may have held a secret is wiped. May be called from
@@ -259,10 +284,10 @@ pub unsafe extern "C" fn janua_decision_clear(decision: *mut janua_decision) {
     guard::caught(|| {
         // SAFETY: rules 3 and 4 of the header.
         let Ok(output) = (unsafe { Output::new(decision) }) else { return };
-        let owner = output.read().owner.cast::<Owner>();
-        // SAFETY: all-zero bytes are a value of the struct.
-        output.write(&unsafe { std::mem::zeroed() });
-        if !owner.is_null() {
+        // SAFETY: an address only; `field` reads no more than it was given.
+        let owner = output.field(|at| unsafe { &raw const (*at).owner });
+        output.zero();
+        if let Some(owner) = owner.map(|owner| owner.cast::<Owner>()).filter(|owner| !owner.is_null()) {
             // SAFETY: only `lent` writes an owner, from a Box; the caller cleared no copy of the struct (rule 2).
             unsafe { Box::from_raw(owner) }.put_back();
         }

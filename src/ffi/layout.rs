@@ -26,7 +26,7 @@ fn lines() -> String {
     layout!(out, janua_error, size status reason message);
     layout!(out, janua_request, size flags method path raw_path query client body headers headers_len);
     layout!(out, janua_decision, size outcome reason http_status wait_class followup hold_ms body_limit principal roles
-        tenant session_ref method path query endpoint strip strip_len set_inward set_inward_len response response_len body owner);
+        tenant session_ref method path log_path query endpoint strip strip_len set_inward set_inward_len response response_len body owner);
     layout!(out, janua_proof, size text_len principal tenant session_ref issued last_used idle_end absolute_end);
     layout!(out, janua_directory, size ctx lookup check destroy);
     layout!(out, janua_event, size kind reason time principal session_ref client endpoint method reference);

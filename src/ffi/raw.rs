@@ -90,23 +90,27 @@ impl<T: Growing> Output<T> {
         }
     }
 
+    /// Writes zeros to everything but the caller's `size`.
+    pub(super) fn zero(&self) {
+        let word = size_of::<usize>();
+        // SAFETY: `new` was promised `size` writable bytes, of which the first are a usize.
+        unsafe { ptr::write_bytes(self.at.cast::<u8>().add(word), 0, self.size - word) }
+    }
+
+    /// One field of what the caller's struct holds now. `None` if the field may be missing from it.
+    pub(super) fn field<F: Copy>(&self, field: impl FnOnce(*const T) -> *const F) -> Option<F> {
+        let at = field(self.at.cast_const());
+        let end = at.addr().checked_sub(self.at.addr())?.checked_add(size_of::<F>())?;
+        // SAFETY: the field ends within the bytes that every struct has, and those were promised to `new`.
+        (end <= T::FIRST).then(|| unsafe { at.read() })
+    }
+
     /// Makes the last byte of a struct that ends in a text a NUL, also when the caller's struct is a shorter one.
     pub(super) fn end_text(&self) {
         let end = self.size.min(size_of::<T>());
         if end > T::FIRST {
             // SAFETY: `new` was promised `size` writable bytes.
             unsafe { self.at.cast::<u8>().add(end - 1).write(0) }
-        }
-    }
-
-    /// What the caller's struct holds now, zeros for what it lacks.
-    pub(super) fn read(&self) -> T {
-        let known = self.size.min(size_of::<T>());
-        // SAFETY: `new` was promised `size` readable bytes; all-zero bytes are a value of T.
-        unsafe {
-            let mut value: T = std::mem::zeroed();
-            ptr::copy_nonoverlapping(self.at.cast::<u8>(), (&raw mut value).cast::<u8>(), known);
-            value
         }
     }
 }
@@ -362,6 +366,12 @@ mod tests {
             let output = unsafe { Output::new((&raw mut it).cast::<Sample>()).unwrap() };
             output.write(&value);
             assert_eq!((it.sample.size, it.sample.first, it.sample.second, it.third), (size, 7, second, third));
+            // SAFETY: addresses only; `field` reads no more than it was given.
+            let (first, last) =
+                unsafe { (output.field(|at| &raw const (*at).first), output.field(|at| &raw const (*at).second)) };
+            assert_eq!((first, last), (Some(7), None), "only what every struct has is read");
+            output.zero();
+            assert_eq!((it.sample.size, it.sample.first, it.third), (size, 0, third));
         }
     }
 

@@ -161,7 +161,8 @@ pub unsafe extern "C" fn janua_session_check(
     })
 }
 
-/// Ends a session: log-out. In force when the call returns, in every process that shares the store.
+/// Ends a session and the tokens that were made from it: log-out. In force when the call returns, in
+/// every process that shares the store.
 ///
 /// *Returns*: JANUA_OK, also when there was no such session; JANUA_E_UNAVAILABLE when the store did
 /// not answer: then the session may still live, so do not tell the user otherwise; JANUA_E_FORK;

@@ -98,8 +98,9 @@ pub unsafe extern "C" fn janua_token_check(
     })
 }
 
-/// Revokes a token, and every other one of the same principal with the same session id. In force when
-/// the call returns.
+/// Revokes a token, and every other one of the same principal with the same session id; of a token that
+/// a decision made from a session, that session and all that was made from it. In force when the call
+/// returns.
 ///
 /// *Returns*: JANUA_OK; JANUA_E_REFUSED for what is no good token of this purpose, and for a token that
 /// carries no session id (end it with janua_revoke_principal); JANUA_E_UNAVAILABLE when the store did

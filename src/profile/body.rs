@@ -112,6 +112,9 @@ impl<'r> Way<'r> {
     /// The body's kind: what it says it is, if an endpoint here reads that; else by its first byte; else the first kind
     /// that is read here.
     fn kind(&self, bytes: &[u8]) -> Result<Option<Kind>, Reason> {
+        if bytes.is_empty() {
+            return declared(self.request.headers).map(|_| None);
+        }
         let kinds = read_kinds(self.matching().map(|(endpoint, _, _)| endpoint));
         if let Some(kind) = declared(self.request.headers)?
             && kinds.contains(&Some(kind))

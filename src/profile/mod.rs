@@ -161,6 +161,11 @@ impl Profile {
         names
     }
 
+    /// Whether any endpoint keeps an extra value of that name.
+    pub fn keeps(&self, name: &str) -> bool {
+        self.endpoints.iter().any(|e| e.extra.iter().any(|(known, _)| **known == *name))
+    }
+
     /// Where spent proof sits.
     pub const fn spent(&self) -> &Spent {
         &self.spent

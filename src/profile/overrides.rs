@@ -6,6 +6,7 @@
 use super::Profile;
 use super::pattern::same;
 use super::place::{Place, Where};
+use super::room::Spare;
 use crate::base::Reason;
 use crate::parse::form::Outline;
 use crate::parse::{Request, form, header};
@@ -57,17 +58,18 @@ fn outside_body(text: &str) -> Result<Place, String> {
     }
 }
 
-/// The method that the request names, if it names one.
+/// The method that the request names, if it names one. What has to be decoded is decoded into `spare`.
 ///
 /// Errors: [`Reason::Override`] for another word than PUT or DELETE, from another method than allowed, or in two places.
-pub(super) fn method(
+pub(super) fn method<'r>(
     profile: &Profile,
-    request: &Request<'_>,
+    request: &'r Request<'r>,
     query: Outline,
+    spare: &Spare<'r>,
 ) -> Result<Option<&'static [u8]>, Reason> {
     let mut found = None;
     for entry in &profile.method {
-        let Some(bytes) = value(profile, request, query, &entry.place)? else { continue };
+        let Some(bytes) = value(profile, request, query, &entry.place, spare)? else { continue };
         let allowed = entry.from.iter().any(|from| from.as_bytes() == request.method);
         let method: &'static [u8] = match &*bytes {
             word if word.eq_ignore_ascii_case(b"PUT") => b"PUT",
@@ -82,22 +84,23 @@ pub(super) fn method(
     Ok(found)
 }
 
-/// Writes `head` and the path that the request names into `out`; whether it names one.
+/// Writes `head` and the path that the request names into `out`, decoding into `spare`; whether it names one.
 ///
 /// Errors: [`Reason::Override`] for a path with dot segments, encoding, doubled slashes, control characters or a
 /// backslash, or with a query that names what this profile reads.
-pub(super) fn path(
+pub(super) fn path<'r>(
     profile: &Profile,
-    request: &Request<'_>,
+    request: &'r Request<'r>,
     outline: Outline,
     path: &[u8],
     head: &[u8],
+    spare: &Spare<'r>,
     out: &mut Vec<u8>,
 ) -> Result<bool, Reason> {
     let fold = profile.lenient().path_case;
     let mut done = false;
     for entry in profile.path.iter().filter(|entry| same(entry.at.as_bytes(), path, fold)) {
-        let Some(bytes) = value(profile, request, outline, &entry.place)? else { continue };
+        let Some(bytes) = value(profile, request, outline, &entry.place, spare)? else { continue };
         let (named, query) = match bytes.iter().position(|b| *b == b'?') {
             Some(at) => (bytes.get(..at).unwrap_or_default(), bytes.get(at + 1..).unwrap_or_default()),
             None => (&bytes[..], &b""[..]),
@@ -133,11 +136,15 @@ fn value<'r>(
     request: &'r Request<'r>,
     query: Outline,
     place: &Place,
+    spare: &Spare<'r>,
 ) -> Result<Option<Cow<'r, [u8]>>, Reason> {
     match &place.at {
         Where::Header(name) => Ok(header::one(request.headers, name.as_bytes())?.map(Cow::Borrowed)),
         Where::Query(name) if !query.may_hold(name) => Ok(None),
-        Where::Query(name) => form::one(request.query, name, profile.lenient().query_case),
+        Where::Query(name) => {
+            let raw = form::raw(request.query, name, profile.lenient().query_case)?;
+            Ok(raw.map(|raw| spare.decoded(raw)))
+        }
         _ => Ok(None),
     }
 }

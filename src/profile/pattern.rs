@@ -112,7 +112,12 @@ impl Pattern {
     /// too many in the path is overlooked.
     pub fn matches(&self, method: &[u8], path: &[u8], fold: bool, exact: bool) -> Option<Caught> {
         let head = path.get(..self.head.len())?;
-        if !same(self.head.as_bytes(), head, fold) || !self.methods.has(method) {
+        // Paths differ at their ends: one byte tells most of them apart.
+        let ends_alike = match (head.last(), self.head.as_bytes().last()) {
+            (Some(a), Some(b)) => a == b || fold && a.eq_ignore_ascii_case(b),
+            _ => true,
+        };
+        if !ends_alike || !same(self.head.as_bytes(), head, fold) || !self.methods.has(method) {
             return None;
         }
         let mut caught = Caught::default();

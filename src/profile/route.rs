@@ -64,7 +64,9 @@ impl Profile {
         let full = self.stripped(request.path, start);
         let mut way = Way { profile: self, request, method: request.method, path: rest(full, start), full_path: full };
         let mut refused = None;
-        match overrides::path(self, request, query, way.path, full.get(..start).unwrap_or_default(), path_room) {
+        let head = full.get(..start).unwrap_or_default();
+        let spare = Spare::new(decoded);
+        match overrides::path(self, request, query, way.path, head, &spare, path_room) {
             Ok(false) => {}
             Ok(true) => {
                 let path_room: &'r [u8] = path_room;
@@ -73,7 +75,7 @@ impl Profile {
             }
             Err(reason) => refused = Some(reason),
         }
-        match overrides::method(self, request, query) {
+        match overrides::method(self, request, query, &spare) {
             Ok(None) => {}
             Ok(Some(method)) => way.method = method,
             Err(reason) => refused = refused.or(Some(reason)),

@@ -281,23 +281,28 @@ impl<'r> Visit<'r> {
         Ok(None)
     }
 
-    /// The path as an answer shows it: a caught segment that may be a session's id is shown by its name.
+    /// The path as an answer shows it.
     pub(super) fn shown_path(&self) -> String {
-        let hidden = self.endpoint.read_places(Read::Target).iter().find_map(|place| match &place.at {
-            Where::Caught(name) => {
-                let index = self.pattern.names().position(|known| known == name.as_ref())?;
-                Some((self.caught.range(index)?, name))
-            }
-            _ => None,
-        });
-        match hidden {
-            None => String::from_utf8_lossy(self.path).into_owned(),
-            Some(((start, end), name)) => {
-                let before = self.path.get(..start).unwrap_or_default();
-                let after = self.path.get(end..).unwrap_or_default();
-                format!("{}{{{name}}}{}", String::from_utf8_lossy(before), String::from_utf8_lossy(after))
-            }
-        }
+        self.hiding(self.path).map_or_else(
+            || String::from_utf8_lossy(self.path).into_owned(),
+            |pieces| pieces.map(String::from_utf8_lossy).concat(),
+        )
+    }
+
+    /// The whole path as a log may show it, in pieces; `None` when it hides nothing.
+    pub fn logged_path(&self) -> Option<[&[u8]; 5]> {
+        self.hiding(self.full_path)
+    }
+
+    /// A path that ends as [`Visit::path`] does, with a caught segment that may be a session's id shown by its name.
+    fn hiding<'p>(&'p self, path: &'p [u8]) -> Option<[&'p [u8]; 5]> {
+        let more = path.len().saturating_sub(self.path.len());
+        self.endpoint.read_places(Read::Target).iter().find_map(|place| {
+            let Where::Caught(name) = &place.at else { return None };
+            let index = self.pattern.names().position(|known| known == name.as_ref())?;
+            let (start, end) = self.caught.range(index)?;
+            Some([path.get(..start + more)?, b"{", name.as_bytes(), b"}", path.get(end + more..)?])
+        })
     }
 }
 

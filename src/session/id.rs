@@ -101,6 +101,12 @@ pub fn chosen_key(site: &str, profile: &str, tenant: &str, principal: &str, id: 
     sha256(&[b"janua-chosen", parts[0], parts[1], parts[2], parts[3], id])
 }
 
+/// The key of all tokens that were made from one session, by the reference of its beginning. It has a label of its own:
+/// no session id that a client chooses makes it. Allocates nothing.
+pub fn made_key(origin: &Reference) -> Digest {
+    sha256(&[b"janua-made-from", &origin.0])
+}
+
 /// What lists show of a session and probes accept: the first 128 bits of its digest, as 32 hexadecimal digits. Never
 /// a proof: nobody gets from here back to the id.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]

@@ -10,6 +10,7 @@ use crate::crypto::digest::Digest;
 use crate::directory::{Tenant, User};
 use crate::expiry::{self, Ends, Life};
 use crate::session::death::{Dead, MARKS};
+use crate::session::id::Reference;
 use crate::session::last_path::LastPath;
 use std::fmt;
 use std::sync::Arc;
@@ -39,6 +40,8 @@ pub struct NewSession {
     pub keep_path: bool,
     /// Made beside a proof that comes with every request (an API key): the first to make room.
     pub kept: bool,
+    /// Tokens may be made from it: revoking it must end them.
+    pub mints: bool,
 }
 
 impl NewSession {
@@ -56,6 +59,7 @@ impl NewSession {
             companion: None,
             keep_path: false,
             kept: false,
+            mints: false,
         }
     }
 }
@@ -80,14 +84,18 @@ pub struct Record {
     pub(crate) serial: u32,
     companion_seen: AtomicBool,
     pub(crate) kept: bool,
+    pub(crate) mints: bool,
 }
 
 /// What most sessions do not have.
+#[derive(Default)]
 struct Rest {
     extra: Box<[Extra]>,
     client: Option<Box<str>>,
     companion: Option<Digest>,
     path: Option<LastPath>,
+    /// Of a session that goes on from another one: where they began.
+    origin: Option<Reference>,
 }
 
 /// What became of a touch.
@@ -106,7 +114,7 @@ impl Record {
     pub fn new(new: NewSession, now: Now) -> Record {
         let path = new.keep_path.then(LastPath::default);
         let plain = new.extra.is_empty() && new.client.is_none() && new.companion.is_none() && path.is_none();
-        let rest = Rest { extra: new.extra.into(), client: new.client, companion: new.companion, path };
+        let rest = Rest { extra: new.extra.into(), client: new.client, companion: new.companion, path, origin: None };
         Record {
             key: [0; 32],
             last_used: AtomicI64::new(now.boot().max(MARKS + 1)),
@@ -121,12 +129,21 @@ impl Record {
             serial: 0,
             companion_seen: AtomicBool::new(false),
             kept: new.kept,
+            mints: new.mints,
         }
     }
 
     /// The record of a session that goes on from `old` under a new id: it ends when `old` would have ended.
     pub fn continued(new: NewSession, old: &Record, now: Now) -> Record {
-        Record { absolute_unix: old.absolute_unix, life_secs: old.life_secs, ..Record::new(new, now) }
+        let mut record = Record { absolute_unix: old.absolute_unix, life_secs: old.life_secs, ..Record::new(new, now) };
+        record.rest.get_or_insert_default().origin = Some(old.origin());
+        record
+    }
+
+    /// The reference of the session's beginning: its own, or that of the first of those it goes on from. What is made
+    /// from a session carries it. Not known until it is stored.
+    pub fn origin(&self) -> Reference {
+        self.rest.as_ref().and_then(|rest| rest.origin).unwrap_or_else(|| Reference::of(&self.key))
     }
 
     /// The digest that the store keeps it under. All zero until it is stored.
@@ -300,10 +317,13 @@ mod tests {
     #[test]
     fn a_continued_session_began_and_ends_with_the_old_one() {
         let clock = Clock::fake(1_000);
-        let old = record(&clock);
+        let old = Record { key: [1; 32], ..record(&clock) };
         clock.advance(1_500);
         let new = Record::continued(NewSession::of("Aladdin", 1_600, 43_200, 1), &old, clock.now());
         assert_eq!(new.ends(), old.ends());
+        assert_eq!(new.origin(), Reference::of(old.key()));
+        let third = Record::continued(NewSession::of("Aladdin", 1_600, 43_200, 1), &new, clock.now());
+        assert_eq!(third.origin(), Reference::of(old.key()), "and so does the one after it");
         assert_eq!(new.last_used_boot(), Some(clock.now().boot()), "it was used just now");
     }
 

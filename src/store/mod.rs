@@ -85,13 +85,18 @@ pub struct Inserted {
     pub evicted: Vec<Reference>,
 }
 
-/// What to revoke. All but `Session` are floors: whatever carries a smaller `seq` is dead, whatever is proven anew
+/// What to revoke. All are floors but for sessions themselves: whatever carries a smaller `seq` is dead, whatever is proven anew
 /// lives. Rotation of keys is another verb and revokes nothing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Revocation<'a> {
-    /// One session, by its store key.
+    /// One session, by its store key, with what goes on from it. Where tokens may be made from it
+    /// ([`mints`](crate::session::NewSession::mints)) it is a floor for those, too.
     Session(Digest),
-    /// The tokens that share a session id chosen by their client ([`chosen_key`](crate::session::id::chosen_key)).
+    /// The same by the [`origin`](Record::origin) that its tokens carry, and the floor for them in any case: the session
+    /// may have ended by itself.
+    Origin(Reference),
+    /// The tokens that share a session id chosen by their client ([`chosen_key`](crate::session::id::chosen_key)), or the
+    /// session they were made from ([`made_key`](crate::session::id::made_key)).
     Chosen(Digest),
     /// All sessions and tokens of a principal.
     Principal(&'a str),
@@ -156,8 +161,8 @@ pub trait Store: Send + Sync {
     /// [`kept`](crate::session::NewSession::kept) ones: a script that drops its cookies ends nobody's session but its own.
     fn insert(&self, key: Digest, record: Record, cap: usize, now: Now) -> Result<Inserted, NotStored>;
 
-    /// Stores a session and revokes `old` in one transaction: a login over a live session. `old` may be gone, or
-    /// another principal's; when the new one is refused, `old` is as before.
+    /// Stores a session and revokes `old` with its tokens in one transaction: a login over a live session. `old` may be
+    /// gone, or another principal's; when the new one is refused, `old` is as before.
     fn replace(&self, old: &Digest, key: Digest, record: Record, cap: usize, now: Now) -> Result<Inserted, NotStored>;
 
     /// The same for a session that goes on from `old`, which must be alive: `SessionRevoked` when it is not. Revoking
@@ -183,7 +188,8 @@ pub trait Store: Send + Sync {
     /// [`Unavailable`] it may or may not have happened: the caller must not answer it as done.
     fn revoke(&self, what: Revocation<'_>, now: Now) -> Result<u64, Unavailable>;
 
-    /// Whether a token or a remembered pair that carries `seq` is revoked: by principal, key, chosen id or site. A
+    /// Whether a token or a remembered pair that carries `seq` is revoked: by principal, key, `chosen` (the key of its
+    /// chosen id, or of the session it was made from) or site. A
     /// `seq` that this store has not reached belongs to a log it does not know, and counts as revoked. For a pair,
     /// which has no key, see [`floor`](Store::floor).
     fn token_revoked(

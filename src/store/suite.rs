@@ -5,6 +5,7 @@
 //! panics at the line that names it.
 
 mod ends;
+mod made;
 mod orders;
 mod races;
 mod revocation;
@@ -48,6 +49,8 @@ pub fn run(make: impl Fn() -> Box<dyn Store>, clock: &Clock) {
         a_renewal_and_a_log_out_leave_nothing_in_either_order,
         neighbours_are_strangers,
         revocation::each_kind_kills_what_it_names_and_nothing_else,
+        made::tokens_end_with_the_session_they_were_made_from,
+        made::tokens_outlive_a_session_that_ends_by_itself,
         revocation::log_out_and_log_in_within_a_millisecond,
         revocation::seq_never_falls,
         revocation::a_log_out_sent_again_commits_again,

@@ -1,13 +1,15 @@
 //! The claims of a sealed token as bytes, in a bucket of fixed size, and back.
 //!
 //! Called by `sealed` only, on bytes whose seal holds. The table of the bytes stands at the top of `sealed`. Every
-//! claim has one spelling: what is left over is zero, and the smallest bucket that fits is the only right one.
+//! claim has one spelling: what is left over is zero, and one bucket is the right one. Extra values choose it as if the
+//! principal filled the smallest bucket, so that a decoy, which knows no principal, is as long as the token would be.
 
 use crate::base::{Error, Reason, Result};
 use crate::crypto::digest::sha256_16;
+use crate::token::Extra;
 use std::fmt;
 
-/// The sizes that claims are padded to; the first is the one of every token without `extra` and with a short name.
+/// The sizes that claims are padded to; the first is the one of every token without extra values and of a short name.
 pub(super) const BUCKETS: [usize; 3] = [104, 200, 456];
 
 /// The largest bucket.
@@ -16,8 +18,30 @@ pub(super) const LARGEST: usize = 456;
 /// The longest principal, in bytes.
 pub const MAX_PRINCIPAL: usize = 255;
 
-const HAS_SESSION: u8 = 1;
+/// The longest principal that fits the smallest bucket.
+const SHORT: usize = BUCKETS[0] - FIXED;
+
+/// Bytes that the extra values of a token take at most, names and lengths included. A principal of more than 53 bytes
+/// takes what it is longer from these: see [`fits`].
+pub const MAX_EXTRA: usize = LARGEST - FIXED - SHORT - 2;
+
+/// Bytes of claims before the principal.
+const FIXED: usize = 51;
+
+const CHOSEN: u8 = 1;
 const HAS_EXTRA: u8 = 2;
+const OF_SESSION: u8 = 4;
+
+/// What the `sid` of a token stands for, and so what logs it out besides its principal and key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SidKind {
+    /// Nothing: it is random, and the token cannot be logged out by itself.
+    Random,
+    /// A session id that the client chose, as a digest: all tokens of that id are logged out with each other.
+    Chosen,
+    /// The session that the token was made from, by its reference: they are logged out with each other.
+    Session,
+}
 
 /// What a sealed token says. `Debug` shows times, principal and what else is public.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -28,16 +52,15 @@ pub struct Claims<'a> {
     pub ends: i64,
     /// The number of the revocation log that was read before the login.
     pub seq: u64,
-    /// A digest of the session id that the client chose, or random.
+    /// What logs the token out, by its [`kind`](Claims::sid_kind); random for none.
     pub sid: [u8; 16],
-    /// Whether the client chose a session id: only then can it log this token out.
-    pub has_session: bool,
+    pub sid_kind: SidKind,
     /// [`tenant_tag`] of the tenant, or zeros: none.
     pub tenant: [u8; 16],
     /// The principal's id: 1 to 255 bytes. Up to 53 fit the smallest bucket.
     pub principal: &'a str,
-    /// Opaque bytes, usually none; any at all make the token larger.
-    pub extra: &'a [u8],
+    /// What the profile keeps, usually nothing; any at all make the token larger.
+    pub extra: Extra<'a>,
 }
 
 impl fmt::Debug for Claims<'_> {
@@ -46,9 +69,9 @@ impl fmt::Debug for Claims<'_> {
             .field("issued", &self.issued)
             .field("ends", &self.ends)
             .field("seq", &self.seq)
-            .field("has_session", &self.has_session)
+            .field("sid_kind", &self.sid_kind)
             .field("principal", &self.principal)
-            .field("extra", &self.extra.len())
+            .field("extra", &self.extra)
             .finish_non_exhaustive()
     }
 }
@@ -69,12 +92,17 @@ pub(super) fn write(claims: &Claims<'_>, room: &mut [u8; LARGEST]) -> Result<usi
     };
     let length = u8::try_from(claims.principal.len()).ok().filter(|length| *length > 0);
     let length = length.ok_or_else(|| Error::invalid(format!("a principal's id has 1 to {MAX_PRINCIPAL} bytes")))?;
-    let session = if claims.has_session { HAS_SESSION } else { 0 };
+    let sid = match claims.sid_kind {
+        SidKind::Random => 0,
+        SidKind::Chosen => CHOSEN,
+        SidKind::Session => OF_SESSION,
+    };
     let extra = if claims.extra.is_empty() { 0 } else { HAS_EXTRA };
+    let values = claims.extra.bytes();
 
     room.fill(0);
     let mut writer = Writer { room, at: 0, fits: true };
-    writer.put(&[session | extra]);
+    writer.put(&[sid | extra]);
     let [_, _, _, forty @ ..] = issued.to_be_bytes();
     writer.put(&forty);
     writer.put(&lifetime.to_be_bytes());
@@ -84,13 +112,12 @@ pub(super) fn write(claims: &Claims<'_>, room: &mut [u8; LARGEST]) -> Result<usi
     writer.put(&[length]);
     writer.put(claims.principal.as_bytes());
     if extra != 0 {
-        let length = u16::try_from(claims.extra.len()).unwrap_or(u16::MAX);
+        let length = u16::try_from(values.len()).unwrap_or(u16::MAX);
         writer.put(&length.to_be_bytes());
-        writer.put(claims.extra);
+        writer.put(values);
     }
-    let Writer { at, fits, .. } = writer;
-    bucket(at, extra != 0)
-        .filter(|_| fits)
+    bucket(claims.principal.len(), values.len())
+        .filter(|_| writer.fits)
         .ok_or_else(|| Error::invalid(format!("the claims are longer than the {LARGEST} bytes of the largest token")))
 }
 
@@ -113,34 +140,51 @@ fn split(bytes: &[u8]) -> Option<Claims<'_>> {
     let (tenant, rest) = rest.split_first_chunk()?;
     let ([length], rest) = rest.split_first_chunk()?;
     let (principal, mut rest) = rest.split_at_checked(usize::from(*length))?;
-    let mut extra: &[u8] = &[];
+    let mut values: &[u8] = &[];
     if flags & HAS_EXTRA != 0 {
         let (length, after) = rest.split_first_chunk()?;
-        (extra, rest) = after.split_at_checked(usize::from(u16::from_be_bytes(*length)))?;
+        (values, rest) = after.split_at_checked(usize::from(u16::from_be_bytes(*length)))?;
     }
     let issued = i64::from_be_bytes([0, 0, 0, *i0, *i1, *i2, *i3, *i4]);
     let lifetime = u32::from_be_bytes(*lifetime);
-    let well_formed = flags & !(HAS_SESSION | HAS_EXTRA) == 0
-        && lifetime > 0
+    let sid_kind = match flags & !HAS_EXTRA {
+        0 => SidKind::Random,
+        CHOSEN => SidKind::Chosen,
+        OF_SESSION => SidKind::Session,
+        _ => return None,
+    };
+    let well_formed = lifetime > 0
         && !principal.is_empty()
-        && extra.is_empty() == (flags & HAS_EXTRA == 0)
-        && bucket(bytes.len() - rest.len(), !extra.is_empty()) == Some(bytes.len())
+        && values.is_empty() == (flags & HAS_EXTRA == 0)
+        && bucket(principal.len(), values.len()) == Some(bytes.len())
         && rest.iter().fold(0, |any, byte| any | byte) == 0;
     well_formed.then_some(Claims {
         issued,
         ends: issued + i64::from(lifetime),
         seq: u64::from_be_bytes(*seq),
         sid: *sid,
-        has_session: flags & HAS_SESSION != 0,
+        sid_kind,
         tenant: *tenant,
         principal: std::str::from_utf8(principal).ok()?,
-        extra,
+        extra: Extra::read(values)?,
     })
 }
 
-/// The bucket for this many bytes; `extra` never goes into the smallest.
-fn bucket(bytes: usize, extra: bool) -> Option<usize> {
-    BUCKETS.into_iter().skip(usize::from(extra)).find(|bucket| bytes <= *bucket)
+/// The bucket of a principal and extra values of so many bytes. With extra values a short principal counts as the
+/// longest short one, so that what came with the request alone chooses the length.
+fn bucket(principal: usize, extra: usize) -> Option<usize> {
+    let bytes = if extra == 0 { FIXED + principal } else { FIXED + principal.max(SHORT) + 2 + extra };
+    BUCKETS.into_iter().find(|bucket| bytes <= *bucket)
+}
+
+/// The bucket of a decoy: the one of every user whose id is short.
+pub(super) fn decoy_bucket(extra: Extra<'_>) -> Option<usize> {
+    bucket(SHORT, extra.bytes().len())
+}
+
+/// Whether a token can hold these values beside this principal: always, unless its id is longer than 53 bytes.
+pub fn fits(principal: &str, extra: Extra<'_>) -> bool {
+    bucket(principal.len(), extra.bytes().len()).is_some()
 }
 
 /// Appends to a buffer, and notes when something did not fit.
@@ -165,6 +209,7 @@ impl Writer<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::token::ExtraRoom;
 
     pub(super) fn sample() -> Claims<'static> {
         Claims {
@@ -172,10 +217,10 @@ mod tests {
             ends: 1_700_003_600,
             seq: 7,
             sid: [1; 16],
-            has_session: true,
+            sid_kind: SidKind::Chosen,
             tenant: [2; 16],
             principal: "Aladdin",
-            extra: b"",
+            extra: Extra::NONE,
         }
     }
 
@@ -199,21 +244,54 @@ mod tests {
         assert_eq!(bytes[58..], [0; 46]);
     }
 
+    /// Values that take so many bytes: none, or at least 4.
+    fn extra(bytes: usize) -> ExtraRoom {
+        let mut room = ExtraRoom::new();
+        if bytes > 0 {
+            room.push("x", &"v".repeat(bytes - 4)).unwrap();
+        }
+        assert_eq!(room.get().bytes().len(), bytes);
+        room
+    }
+
     #[test]
     fn the_smallest_bucket_that_fits_is_used() {
         let name = "n".repeat(256);
-        let size = |principal: usize, extra: usize| {
-            bytes(&Claims { principal: &name[..principal], extra: &vec![9; extra], ..sample() }).len()
+        let size = |principal: usize, values: usize| {
+            let extra = extra(values);
+            let claims = Claims { principal: &name[..principal], extra: extra.get(), ..sample() };
+            let bytes = bytes(&claims);
+            assert_eq!(read(&bytes), Ok(claims));
+            bytes.len()
         };
         assert_eq!(size(53, 0), 104);
         assert_eq!(size(54, 0), 200);
         assert_eq!(size(149, 0), 200);
         assert_eq!(size(150, 0), 456);
         assert_eq!(size(255, 0), 456);
-        assert_eq!(size(1, 1), 200, "extra never goes into the smallest bucket");
-        assert_eq!(size(7, 140), 200);
-        assert_eq!(size(7, 141), 456);
-        assert_eq!(size(7, 396), 456);
+        for short in [1, 7, 53] {
+            assert_eq!(size(short, 4), 200, "extra values never go into the smallest bucket");
+            assert_eq!(size(short, 94), 200);
+            assert_eq!(size(short, 95), 456, "a short name makes no difference");
+            assert_eq!(size(short, MAX_EXTRA), 456);
+        }
+        assert_eq!(size(54, 93), 200, "a long one does");
+        assert_eq!(size(54, 94), 456);
+        assert_eq!(size(54, MAX_EXTRA - 1), 456);
+        assert_eq!(size(255, 148), 456);
+        assert_eq!(MAX_EXTRA, 350);
+    }
+
+    #[test]
+    fn a_decoy_has_the_bucket_of_every_short_name() {
+        for values in [0].into_iter().chain(4..=MAX_EXTRA) {
+            let extra = extra(values);
+            for principal in ["n", "Aladdin", &"n".repeat(SHORT)] {
+                let claims = Claims { principal, extra: extra.get(), ..sample() };
+                assert_eq!(decoy_bucket(extra.get()), Some(bytes(&claims).len()), "{values}");
+                assert!(fits(principal, extra.get()));
+            }
+        }
     }
 
     #[test]
@@ -222,8 +300,11 @@ mod tests {
         let refused = |claims: Claims<'_>| write(&claims, &mut [0; LARGEST]).is_err();
         assert!(refused(Claims { principal: "", ..sample() }));
         assert!(refused(Claims { principal: &name, ..sample() }));
-        assert!(refused(Claims { extra: &[9; 397], ..sample() }));
-        assert!(refused(Claims { extra: &[9; 70_000], ..sample() }));
+        for (principal, values) in [(54, MAX_EXTRA), (255, 149)] {
+            let extra = extra(values);
+            assert!(refused(Claims { principal: &name[..principal], extra: extra.get(), ..sample() }));
+            assert!(!fits(&name[..principal], extra.get()) && fits(&name[..principal - 1], extra.get()));
+        }
         assert!(refused(Claims { ends: sample().issued, ..sample() }));
         assert!(refused(Claims { ends: sample().issued - 1, ..sample() }));
         assert!(refused(Claims { ends: sample().issued + (1 << 32), ..sample() }));
@@ -245,7 +326,8 @@ mod tests {
         for place in 58..104 {
             assert_eq!(changed(place, 1), Some(Reason::TokenMalformed), "padding at {place}");
         }
-        assert_eq!(changed(0, 4), Some(Reason::TokenMalformed), "an unknown flag");
+        assert_eq!(changed(0, 8), Some(Reason::TokenMalformed), "an unknown flag");
+        assert_eq!(changed(0, 5), Some(Reason::TokenMalformed), "chosen, and of a session");
         assert_eq!(changed(0, 3), Some(Reason::TokenMalformed), "extra in the smallest bucket");
         assert_eq!(changed(50, 0), Some(Reason::TokenMalformed), "no principal");
         assert_eq!(changed(50, 54), Some(Reason::TokenMalformed), "a principal beyond the end");
@@ -262,11 +344,42 @@ mod tests {
     }
 
     #[test]
-    fn an_empty_extra_is_not_marked_as_one() {
-        let mut bytes = bytes(&Claims { extra: &[9], ..sample() });
-        assert_eq!(bytes[58..61], [0, 1, 9]);
-        bytes[58..61].fill(0);
-        assert_eq!(read(&bytes), Err(Reason::TokenMalformed));
+    fn extra_values_have_one_spelling() {
+        let room = extra(4);
+        let good = bytes(&Claims { extra: room.get(), ..sample() });
+        assert_eq!(good[58..64], *b"\0\x04\x01x\0\0");
+        let changed = |place: usize, byte: u8| {
+            let mut bytes = good.clone();
+            bytes[place] = byte;
+            read(&bytes).err()
+        };
+        for (place, byte, what) in [
+            (0, 1, "values without their flag"),
+            (58, 1, "longer than the token"),
+            (59, 0, "an empty list"),
+            (59, 3, "cut"),
+            (59, 5, "with padding"),
+            (60, 0, "a value without a name"),
+            (61, b'\n', "a control character"),
+            (63, 1, "a value beyond the end"),
+        ] {
+            assert_eq!(changed(place, byte), Some(Reason::TokenMalformed), "{what}");
+        }
+        let mut wide = good.clone();
+        wide.resize(456, 0);
+        assert_eq!(read(&wide), Err(Reason::TokenMalformed), "a larger bucket than needed");
+        for length in 0..good.len() {
+            assert_eq!(read(&good[..length]), Err(Reason::TokenMalformed));
+        }
+    }
+
+    #[test]
+    fn what_a_sid_stands_for_is_a_flag_of_its_own() {
+        for (sid_kind, flag) in [(SidKind::Random, 0), (SidKind::Chosen, 1), (SidKind::Session, 4)] {
+            let claims = Claims { sid_kind, ..sample() };
+            let bytes = bytes(&claims);
+            assert_eq!((bytes[0], read(&bytes)), (flag, Ok(claims)));
+        }
     }
 
     #[test]

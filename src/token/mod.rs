@@ -5,10 +5,12 @@
 
 mod claims;
 mod epoch;
+mod extra;
 pub mod sealed;
 #[cfg(test)]
 mod sealed_tests;
 mod subkeys;
 
-pub use claims::{Claims, MAX_PRINCIPAL, tenant_tag};
+pub use claims::{Claims, MAX_EXTRA, MAX_PRINCIPAL, SidKind, fits, tenant_tag};
+pub use extra::{Extra, ExtraRoom};
 pub use sealed::{Binding, Opened, Room, Sealer};

@@ -13,16 +13,18 @@
 //!
 //! | claims | bytes | field (numbers big-endian) |
 //! |---|---|---|
-//! | 0 | 1 | flags: 1 the client chose a session id, 2 `extra` follows the principal; others 0 |
+//! | 0 | 1 | flags: 1 sid of a chosen session id, 4 of the session it was made from, 2 extra values follow; others 0 |
 //! | 1 | 5 | issued, Unix seconds |
 //! | 6 | 4 | lifetime in seconds, at least 1 |
 //! | 10 | 8 | seq of the revocation log |
-//! | 18 | 16 | sid: digest of the session id, or random |
+//! | 18 | 16 | sid: digest of the session id, reference of the session, or random |
 //! | 34 | 16 | tenant tag, zeros for none |
 //! | 50 | 1 | n: length of the principal, at least 1 |
 //! | 51 | n | principal, UTF-8 |
-//! | 51 + n | 2 + m | with flag 2 only: m, at least 1, and `extra`; never in the smallest bucket |
-//! | then | | zeros to the end of the smallest bucket that fits |
+//! | 51 + n | 2 + m | with flag 2 only: m, at least 1, and the extra values as the table in `extra` says |
+//! | then | | zeros to the end of the smallest bucket that fits; where extra values follow, that fits n = 53 too |
+//!
+//! So extra values of up to 94 bytes make 327 characters, and of up to 350 bytes 668, whatever the name of up to 53.
 //!
 //! **Keys.** AES-256-GCM key = HKDF-Expand(master, "janua/1 token", key id, salt), nonce key = the same with
 //! "janua/1 nonce". **Associated data**: bytes 0 to 28 and the [`Binding`]. **Nonce** = HMAC(nonce key, 16 random bytes
@@ -35,6 +37,7 @@
 
 use super::claims::{self, Claims, LARGEST};
 use super::epoch::Epoch;
+use super::extra::Extra;
 use super::subkeys::{Mint, Minting, Opening, Salt, sealing};
 use crate::base::encoding::{base64url, base64url_decode};
 use crate::base::{Clock, Error, Now, Reason, Result, random};
@@ -117,7 +120,7 @@ impl Sealer {
         Sealer { keyring, clock, epoch: Epoch::new(), minting: Minting::new(), opening: Opening::new() }
     }
 
-    /// Seals `claims` with the newest signing key: 199 characters, or 327 or 668 for long principals and `extra`.
+    /// Seals `claims` with the newest signing key: 199 characters, or 327 or 668 for long principals and extra values.
     ///
     /// Errors: `Status::Invalid` when a claim does not fit, `Status::Unavailable` when no key of the ring signs now,
     /// `Status::Random`; nothing is minted then.
@@ -139,19 +142,20 @@ impl Sealer {
         Ok(base64url(sealed))
     }
 
-    /// What looks like a token of the smallest size minted now, and is refused as forged: for a protocol that answers
-    /// a wrong password with a token. A current header and random bytes; nothing of the binding goes in, it is asked
-    /// for so that a decoy is made where a token would be.
+    /// What looks like a token minted now with these extra values, and is refused as forged: for a protocol that answers
+    /// a wrong password with a token. It is as long as that of every user whose id has at most 53 bytes. A current header
+    /// and random bytes; nothing of the binding goes in, it is asked for so that a decoy is made where a token would be.
     ///
     /// Errors: `Status::Unavailable` when no key of the ring signs now, `Status::Random`.
-    pub fn decoy(&self, _binding: &Binding) -> Result<String> {
+    pub fn decoy(&self, _binding: &Binding, extra: Extra<'_>) -> Result<String> {
         let key = self.keyring.signing(self.clock.now().unix())?;
-        let mut raw = random::array::<SMALLEST_RAW>()?;
+        let mut raw = random::array::<LARGEST_RAW>()?;
         let header = header(&key.id(), &self.epoch.current()?);
         for (byte, of_header) in raw.iter_mut().zip(header) {
             *byte = of_header;
         }
-        Ok(base64url(&raw))
+        let bucket = claims::decoy_bucket(extra).unwrap_or(LARGEST);
+        Ok(base64url(raw.get(..CLAIMS_AT + bucket + TAG).unwrap_or_default()))
     }
 
     /// Opens `token` in `room` and judges its seal and times. No allocation, no lock waited for, no system call.
@@ -309,10 +313,10 @@ mod tests {
             ends: NOW + 3600,
             seq: 42,
             sid: [3; 16],
-            has_session: true,
+            sid_kind: claims::SidKind::Chosen,
             tenant: claims::tenant_tag("{C840BE1A-5B47-4AC0-8EF7-835C166C8E24}"),
             principal,
-            extra: b"",
+            extra: Extra::NONE,
         };
         let (mut room, mut raw) = ([0; LARGEST], [0; LARGEST_RAW]);
         let bucket = claims::write(&claims, &mut room).unwrap();

@@ -1,6 +1,7 @@
 //! What a sealed token promises, seen from outside.
 
-use super::claims::Claims;
+use super::claims::{Claims, MAX_EXTRA, SidKind};
+use super::extra::{Extra, ExtraRoom};
 use super::sealed::{Binding, MAX_TOKEN, Room, SKEW, Sealer};
 use super::tenant_tag;
 use crate::base::encoding::{base64url, base64url_decode};
@@ -34,10 +35,10 @@ fn claims() -> Claims<'static> {
         ends: NOW + 3600,
         seq: 42,
         sid: [3; 16],
-        has_session: true,
+        sid_kind: SidKind::Chosen,
         tenant: tenant_tag("{C840BE1A-5B47-4AC0-8EF7-835C166C8E24}"),
         principal: "AlexK",
-        extra: b"",
+        extra: Extra::NONE,
     }
 }
 
@@ -68,16 +69,26 @@ fn a_token_is_199_characters_and_opens_to_its_claims() {
     }
 }
 
+/// Values that take so many bytes: none, or at least 4.
+fn extra(bytes: usize) -> ExtraRoom {
+    let mut room = ExtraRoom::new();
+    if bytes > 0 {
+        room.push("x", &"v".repeat(bytes - 4)).unwrap();
+    }
+    room
+}
+
 #[test]
 fn larger_claims_make_tokens_of_two_larger_lengths() {
     let house = house();
-    let length = |principal: &str, extra: &[u8]| {
-        house.sealer.mint(&house.binding, &Claims { principal, extra, ..claims() }).unwrap().len()
+    let length = |principal: &str, values: usize| {
+        let extra = extra(values);
+        house.sealer.mint(&house.binding, &Claims { principal, extra: extra.get(), ..claims() }).unwrap().len()
     };
-    assert_eq!(length("AlexK", b"x"), 327);
-    assert_eq!(length(&"n".repeat(53), b""), 199);
-    assert_eq!(length(&"n".repeat(54), b""), 327);
-    assert_eq!(length(&"n".repeat(255), b"x"), MAX_TOKEN);
+    assert_eq!(length("AlexK", 4), 327);
+    assert_eq!(length(&"n".repeat(53), 0), 199);
+    assert_eq!(length(&"n".repeat(54), 0), 327);
+    assert_eq!(length(&"n".repeat(255), 4), MAX_TOKEN);
     let error = house.sealer.mint(&house.binding, &Claims { principal: "", ..claims() }).unwrap_err();
     assert_eq!(error.status, Status::Invalid);
 }
@@ -202,21 +213,35 @@ fn nothing_is_minted_when_no_key_signs() {
     let house = house();
     house.clock.advance(-2 * DAY);
     assert_eq!(house.sealer.mint(&house.binding, &claims()).unwrap_err().status, Status::Unavailable);
-    assert_eq!(house.sealer.decoy(&house.binding).unwrap_err().status, Status::Unavailable);
+    assert_eq!(house.sealer.decoy(&house.binding, Extra::NONE).unwrap_err().status, Status::Unavailable);
 }
 
 #[test]
 fn a_decoy_looks_like_a_token_and_is_forged() {
     let house = house();
     for _ in 0..3 {
-        let decoy = house.sealer.decoy(&house.binding).unwrap();
+        let decoy = house.sealer.decoy(&house.binding, Extra::NONE).unwrap();
         let token = house.mint();
         assert_eq!(decoy.len(), token.len());
         assert_eq!(raw(&decoy)[..17], raw(&token)[..17], "version, key and salt of the day");
         assert_eq!(house.refusal(decoy.as_bytes()), Some(Reason::TokenForged));
-        assert_ne!(decoy, house.sealer.decoy(&house.binding).unwrap());
+        assert_ne!(decoy, house.sealer.decoy(&house.binding, Extra::NONE).unwrap());
     }
     assert_eq!(house.sealer.minted()[0].1, 3, "decoys are not counted");
+}
+
+#[test]
+fn a_decoy_is_as_long_as_the_token_for_the_same_values() {
+    let house = house();
+    for values in [0].into_iter().chain(4..=MAX_EXTRA) {
+        let extra = extra(values);
+        let decoy = house.sealer.decoy(&house.binding, extra.get()).unwrap();
+        assert_eq!(house.refusal(decoy.as_bytes()), Some(Reason::TokenForged));
+        for principal in ["n", "AlexK", &"n".repeat(53)] {
+            let claims = Claims { principal, extra: extra.get(), ..claims() };
+            assert_eq!(house.sealer.mint(&house.binding, &claims).unwrap().len(), decoy.len(), "{values}");
+        }
+    }
 }
 
 #[test]
@@ -279,14 +304,19 @@ proptest! {
         seq: u64,
         sid: [u8; 16],
         tenant: [u8; 16],
-        has_session: bool,
+        kind in 0usize..3,
         principal in "\\PC{1,60}",
-        extra in proptest::collection::vec(any::<u8>(), 0..150),
+        values in proptest::collection::vec(("\\PC{1,9}", "\\PC{0,9}"), 0..4),
     ) {
         let house = house();
         let ends = issued + life;
+        let sid_kind = [SidKind::Random, SidKind::Chosen, SidKind::Session][kind];
+        let mut extra = ExtraRoom::new();
+        for (name, value) in &values {
+            extra.push(name, value).unwrap();
+        }
         let claims =
-            Claims { issued, ends, seq, sid, has_session, tenant, principal: &principal, extra: &extra };
+            Claims { issued, ends, seq, sid, sid_kind, tenant, principal: &principal, extra: extra.get() };
         let token = house.sealer.mint(&house.binding, &claims).unwrap();
         let ring = house.sealer.keyring();
         // The clock stands where the key signs or later; the token's own times are judged by `at`.

@@ -195,20 +195,34 @@ fn sessions(door: &dyn Door) -> Vec<Case> {
 }
 
 fn tokens(door: &dyn Door) -> Vec<Case> {
-    let body = format!(r#"{{"Username":"AlexK","Password":"My Password","VaultGuid":"{VAULT}"}}"#);
-    let said = door.ask("mfiles", &Text::new(ask("POST", "/REST/server/authenticationtokens").json(&body)), false);
-    let answer: serde_json::Value = serde_json::from_str(&said.body).unwrap();
-    let token = answer["Value"].as_str().unwrap();
+    let issue = |more: &str| {
+        let body = format!(r#"{{"Username":"AlexK","Password":"My Password","VaultGuid":"{VAULT}"{more}}}"#);
+        let said = door.ask("mfiles", &Text::new(ask("POST", "/REST/server/authenticationtokens").json(&body)), false);
+        let answer: serde_json::Value = serde_json::from_str(&said.body).unwrap();
+        answer["Value"].as_str().unwrap().to_owned()
+    };
+    let token = &*issue("");
+    let keeps = issue(r#","ComputerName":"desk-7","ReadOnly":true"#);
     let encoded = VAULT.replace('{', "%7B").replace('}', "%7D");
     let plain = format!("/REST/objects?auth={token}&vault={VAULT}");
     let query = format!("/REST/objects?auth={token}&vault={encoded}&name=a%20b");
     let header = browser("/REST/objects").header("X-Authentication", token).header("X-Vault", VAULT);
+    let named_path = format!("/REST/MFWS.ashx?restPath=%2Fobjects&auth={token}");
+    let named_method = ask("POST", &format!("/REST/objects?_method=P%55T&auth={token}")).body("", "");
     let named = browser(&plain).header("X-ComputerName", "desk-7");
     vec![
         case("token in a header", "mfiles", header, Outcome::Allow),
         case("token and an extra value", "mfiles", named, Outcome::Allow),
+        case(
+            "token that keeps values",
+            "mfiles",
+            browser("/REST/objects").header("X-Authentication", &keeps),
+            Outcome::Allow,
+        ),
         case("token in the query", "mfiles", browser(&plain), Outcome::Allow),
         case("token in an encoded query", "mfiles", browser(&query), Outcome::Allow),
+        case("encoded path in the query", "mfiles", browser(&named_path), Outcome::Allow),
+        case("encoded method in the query", "mfiles", named_method, Outcome::Allow),
         case(
             "forged token",
             "mfiles",

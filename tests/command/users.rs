@@ -50,6 +50,30 @@ fn a_new_password_raises_the_generation_and_changes_the_hash() {
 }
 
 #[test]
+fn what_ends_sessions_and_tokens_is_written_down_with_its_time() {
+    let folder = Folder::init();
+    folder.janua_with("OpenSesame", &["user", "add", "Aladdin", "--password-stdin"]).is(0);
+    let revoked = || folder.user("Aladdin")["revoked"].as_str().map(str::to_owned);
+    assert_eq!(revoked(), None);
+    let written = |folder: &Folder| {
+        let text = folder.read("users.toml");
+        text.lines().find_map(|line| line.strip_prefix("revoked = ")).unwrap().to_owned()
+    };
+    let mut last = String::new();
+    for command in [["user", "logout", "Aladdin"], ["user", "disable", "Aladdin"]] {
+        folder.janua(&command).is(0);
+        assert!(written(&folder) > last, "{} after {last}", written(&folder));
+        last = written(&folder);
+    }
+    folder.janua(&["user", "enable", "Aladdin"]).is(0);
+    assert_eq!(written(&folder), last, "it brings nothing back");
+    folder.janua_with("Abracadabra", &["user", "passwd", "Aladdin", "--password-stdin"]).is(0);
+    assert!(written(&folder) > last);
+    assert!(revoked().is_some_and(|time| time.starts_with("20")));
+    folder.janua(&["user", "logout", "aladdin"]).is(4).complains("did you mean `Aladdin`");
+}
+
+#[test]
 fn a_one_time_password_is_shown_once_and_stored_as_a_hash() {
     let folder = Folder::init();
     let said = folder.janua(&["user", "add", "Aladdin", "--one-time"]).is(0);

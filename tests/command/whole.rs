@@ -23,13 +23,14 @@ fn help_version_and_completions_are_there_for_everything() {
 fn the_manual_names_every_command_and_option() {
     let manual = include_str!("../../docs/janua.md");
     let folder = Folder::new();
-    let commands: [&[&str]; 17] = [
+    let commands: [&[&str]; 18] = [
         &["init"],
         &["user", "add"],
         &["user", "list"],
         &["user", "disable"],
         &["user", "enable"],
         &["user", "passwd"],
+        &["user", "logout"],
         &["user", "import"],
         &["user", "key", "add"],
         &["user", "key", "remove"],

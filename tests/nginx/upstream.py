@@ -86,7 +86,7 @@ class Upstream:
         """Tells one request back; false when the connection is to be closed."""
         method, target, _ = line.split(" ", 2)
         path, _, query = target.partition("?")
-        told = [(k, v) for k, v in headers if folded(k) in IDENTITY]
+        told = [(k, v) for k, v in headers if folded(k) in IDENTITY or folded(k).startswith("x_extra_")]
         asked = dict(urllib.parse.parse_qsl(query))
         whole = {"method": method, "path": urllib.parse.unquote(path), "told": Pairs(told)}
         if query:

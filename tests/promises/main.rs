@@ -9,6 +9,7 @@ mod house;
 mod hosts;
 mod proofs;
 mod sessions;
+mod tokens;
 
 use house::{Ask, House, VAULT, ask};
 use janua::directory::edit;

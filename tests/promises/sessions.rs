@@ -201,3 +201,58 @@ fn an_announced_wait_has_noted_no_companion() {
     assert!(house.ask(&site, &folders(&both)).allowed());
     assert_eq!(house.ask(&site, &folders(&format!("JSESSIONID={id}"))).reason, Reason::CompanionMissing);
 }
+
+#[test]
+fn what_the_users_file_ended_stays_ended_in_a_process_that_starts_later() {
+    let house = House::new();
+    let users = house.folder.join("users.toml");
+    let keys = house.folder.join("keys.toml");
+    janua::crypto::keyring::Keyring::create(&keys, 0, None).unwrap();
+    let start = || {
+        let mut config = janua::engine::Config::new();
+        let text =
+            "[engine]\nsite = 'data.example.org'\n[keyring]\npath = 'keys.toml'\n[directory]\nusers = 'users.toml'\n";
+        config.read_text("janua.toml", text, &house.folder).unwrap();
+        let engine = janua::engine::Engine::build(config).unwrap();
+        engine.attach().unwrap();
+        let site = engine.site(Some("mfiles"), None, false).unwrap();
+        (engine, site)
+    };
+    let held = &mut janua::engine::Held::default();
+    let good = |site: &Site, token: &str, held: &mut _| site.token_check("access", token.as_bytes(), held).is_ok();
+    let joe = "0b97751d-b6bf-476c-a9e6-95d3352e8008";
+    let (first, site) = start();
+    let old = site.token_issue("access", joe, "", "", 0).unwrap();
+    edit::log_out(&users, JOE.0).unwrap();
+    let early = site.token_issue("access", joe, "", "", 0).unwrap();
+    assert!(good(&site, &old, held), "maintenance has not seen it");
+    first.maintain(std::time::Duration::from_millis(1)).unwrap();
+    assert!(!good(&site, &old, held) && !good(&site, &early, held));
+    let new = site.token_issue("access", joe, "", "", 0).unwrap();
+
+    let (_second, site) = start();
+    assert!(!good(&site, &old, held) && !good(&site, &early, held), "a restart brings nothing back");
+    assert!(good(&site, &new, held), "and ends nothing");
+    let newest = site.token_issue("access", joe, "", "", 0).unwrap();
+    assert!(good(&site, &newest, held));
+    let cheap = Policy { argon2_memory_kib: 8, argon2_passes: 1, argon2_lanes: 1, ..Policy::default() };
+    let hash = Hasher::new(cheap).unwrap().hash(b"Abracadabra").unwrap();
+    edit::set_password(&users, JOE.0, hash.into()).unwrap();
+    let (_third, site) = start();
+    assert!([&old, &new, &newest].iter().all(|token| !good(&site, token, held)), "changed while nothing ran");
+}
+
+#[test]
+fn a_log_is_shown_no_session_id_of_the_path() {
+    let house = House::new();
+    let id = mauro_id(&house, &house.site("mauro"), JOE);
+    for (prefix, text) in [(None, ""), (Some("/data"), "/data")] {
+        let site = house.engine.site(Some("mauro"), prefix, false).unwrap();
+        let mut out = Decision::new();
+        for target in [format!("{text}/api/session/isAuthenticated/{id}"), format!("{text}/api/folders")] {
+            crate::house::decide(&site, &ask("GET", &target), Body::Given(b""), false, &mut out);
+            assert_eq!(out.path(), target.as_bytes());
+            assert_eq!(out.log_path(), target.replace(&id, "{id}").as_bytes());
+        }
+    }
+}

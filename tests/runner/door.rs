@@ -171,7 +171,7 @@ impl Door {
 
     /// What an upstream sees that folds names as CGI does: the request's headers, less those to strip, and those set.
     fn upstream(&self, request: &Request<'_>) -> String {
-        let strip = self.engine.strip_list();
+        let strip = self.site.strip_list();
         let mut seen: BTreeMap<String, Vec<String>> = BTreeMap::new();
         let brought = request.headers.iter().map(|header| (header.name, header.value));
         let kept = brought.filter(|(name, _)| !strip.contains(&canonical(name)));
@@ -181,10 +181,12 @@ impl Door {
         let one = |name: &str| seen.get(name).map(|values| values.join(",")).unwrap_or_default();
         let roles = one("x_roles");
         let roles: Vec<&str> = roles.split(',').filter(|role| !role.is_empty()).collect();
+        let extra: BTreeMap<&str, String> =
+            seen.keys().filter_map(|name| Some((name.strip_prefix("x_extra_")?, one(name)))).collect();
         let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
         serde_json::json!({
             "user": one("x_user"), "id": one("x_user_id"), "roles": roles, "tenant": one("x_tenant"),
-            "session": one("x_session_ref"), "method": text(self.decision.method()), "path": text(self.decision.path()),
+            "session": one("x_session_ref"), "extra": extra, "method": text(self.decision.method()), "path": text(self.decision.path()),
         })
         .to_string()
     }

@@ -51,7 +51,12 @@ pub struct Input {
 }
 
 impl Input {
+    /// Nothing for what names no switches, and for an input that has a secret of this process in it: libFuzzer listens to
+    /// comparisons and writes what it hears into inputs, and then the client has it from where no client could.
     pub fn read(data: &[u8], host: &Host) -> Option<Input> {
+        if [&host.password, &host.key, &host.token].into_iter().any(|secret| super::holds(data, secret)) {
+            return None;
+        }
         let (switches, rest) = super::super::first_line(data);
         let [profile, door, flow, plant] = switches.first_chunk::<4>()?.map(|byte| byte.wrapping_sub(b'0'));
         let flows = [Flow::Events, Flow::Waits, Flow::Whole, Flow::TooLarge, Flow::Misuse];

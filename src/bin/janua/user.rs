@@ -19,6 +19,7 @@ Examples:
   janua user list
   janua user disable AlexK
   janua user passwd AlexK
+  janua user logout AlexK
   janua user key add AlexK backup --expires 90d
   janua user import /etc/apache2/.htpasswd";
 
@@ -58,6 +59,11 @@ enum What {
     },
     /// Set a new password, and end what was made with the old one
     Passwd(Passwd),
+    /// End all sessions and tokens of a user, who may log in again at once
+    Logout {
+        /// The user
+        name: String,
+    },
     /// Take over the users of an htpasswd file
     Import(import::Arguments),
     /// Make and end API keys
@@ -115,6 +121,7 @@ pub fn run(arguments: &Arguments) -> Done {
             new.source.refuse_argument()?;
             passwd(&place.find()?, new)
         }
+        What::Logout { name } => log_out(&place.find()?, name),
         What::Import(arguments) => import::run(&place.find()?, arguments),
         What::Key(arguments) => key::run(&place.find()?, arguments),
     }
@@ -193,6 +200,13 @@ fn set_disabled(roster: &Roster, name: &str, disabled: bool) -> Done {
     }
     edit::set_disabled(&roster.path, name, disabled)?;
     output::note(format!("`{name}` is {word}"));
+    Ok(())
+}
+
+fn log_out(roster: &Roster, name: &str) -> Done {
+    roster.user(name)?;
+    edit::log_out(&roster.path, name)?;
+    output::note(format!("all sessions and tokens of `{name}` end; a running host follows within seconds"));
     Ok(())
 }
 
@@ -278,6 +292,7 @@ fn as_value(user: &User) -> serde_json::Value {
         "pending": user.pending,
         "must_change": user.must_change,
         "generation": user.generation,
+        "revoked": Some(user.revoked).filter(|us| *us > 0).map(|us| output::time(i64::try_from(us / 1_000_000).ok())),
         "hash": hash_kind(user),
         "one_time": user.one_time.is_some(),
         "api_keys": keys,

@@ -126,6 +126,7 @@ proptest! {
             roles: vec![text.clone()],
             attrs: [(text.clone(), Attr::Int(number)), ("text".into(), Attr::Text(text.clone()))].into(),
             generation: u64::try_from(number.saturating_abs()).unwrap(),
+            revoked: u64::try_from(expires).unwrap() * 1_000 + 7,
             api_keys: vec![ApiKey { name: "k".into(), digest: [7; 32], expires: Some(expires), disabled: true }],
             ..User::default()
         });

@@ -7,7 +7,8 @@ use super::log::Floor;
 use super::{Memory, micros};
 use crate::base::Now;
 use crate::crypto::keyring::KeyId;
-use crate::session::Dead;
+use crate::session::id::made_key;
+use crate::session::{Dead, Reference};
 use crate::store::Revocation;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -19,11 +20,19 @@ impl Memory {
     }
 
     /// A number for a revocation that leaves no floor.
-    pub(super) fn number(&self, now: Now) -> u64 {
+    fn number(&self, now: Now) -> u64 {
         let _log = self.log.lock();
         let seq = self.next_seq(now);
         self.seq.store(seq, Ordering::SeqCst);
         seq
+    }
+
+    /// A number for the revocation of a session; where tokens were made from it, as their floor.
+    pub(super) fn number_for(&self, origin: Option<Reference>, now: Now) -> u64 {
+        match origin {
+            Some(origin) => self.raise(Revocation::Chosen(made_key(&origin)), now),
+            None => self.number(now),
+        }
     }
 
     /// Sets a floor under the log's lock. The number is published last: who reads it finds the floor in place.
@@ -40,7 +49,8 @@ impl Memory {
                 self.site.0.store(seq, Ordering::SeqCst);
                 None
             }
-            Revocation::Session(_) => None,
+            // Where they lie; the floor of their tokens is a chosen one.
+            Revocation::Session(_) | Revocation::Origin(_) => None,
         };
         if let Some(floor) = new {
             log.push(floor, seq, now);
@@ -48,6 +58,23 @@ impl Memory {
         self.newest_floor.store(seq, Ordering::SeqCst);
         self.seq.store(seq, Ordering::SeqCst);
         seq
+    }
+
+    /// Takes over floors of principals that were set before this store was made. Called before anything asks it; what
+    /// nothing alive can be below of is left out.
+    pub(super) fn recall(&self, floors: &[(String, u64)], now: Now) {
+        let mut log = self.log.lock();
+        for (name, seq) in floors {
+            if log.outlives(*seq, now) {
+                continue;
+            }
+            let hash = self.people.hash(name);
+            if self.people.shard(hash).write().raise(hash, name, *seq) {
+                log.push(Floor::Principal(Arc::from(name.as_str())), *seq, now);
+            }
+            self.newest_floor.fetch_max(*seq, Ordering::SeqCst);
+            self.seq.fetch_max(*seq, Ordering::SeqCst);
+        }
     }
 
     /// Floor and sessions under one hold of the principal's lock: an insertion comes before and is buried, or comes

@@ -64,6 +64,12 @@ impl Log {
         Some((oldest.floor, oldest.seq))
     }
 
+    /// Whether nothing that a floor of this number kills can be alive.
+    pub(super) fn outlives(&self, seq: u64, now: Now) -> bool {
+        let since = i64::try_from(seq / 1_000_000).unwrap_or(i64::MAX);
+        now.unix().saturating_sub(since) >= self.keep_secs
+    }
+
     pub(super) fn len(&self) -> usize {
         self.entries.len()
     }

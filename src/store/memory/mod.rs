@@ -64,14 +64,14 @@ pub struct Memory {
 struct Site(AtomicU64);
 
 impl Memory {
-    /// An empty store. Errors: [`Status::Random`](crate::base::Status).
+    /// A store without sessions, with the floors of `settings`. Errors: [`Status::Random`](crate::base::Status).
     pub fn new(settings: Settings, now: Now) -> Result<Memory, Error> {
         let seq = micros(now);
         let floor = match settings.older {
             Older::Refused => seq,
             Older::Accepted => 0,
         };
-        Ok(Memory {
+        let memory = Memory {
             maker: ForkGuard::new(),
             used: AtomicBool::new(false),
             strangers: settings.older == Older::Accepted,
@@ -85,7 +85,9 @@ impl Memory {
             wheel: Mutex::new(Wheel::new(now)),
             serial: AtomicU32::new(0),
             count: AtomicUsize::new(0),
-        })
+        };
+        memory.recall(&settings.floors, now);
+        Ok(memory)
     }
 
     /// How much it holds. Takes every lock, one after the other.
@@ -106,6 +108,13 @@ impl Memory {
 
     fn find(&self, key: &Digest) -> Option<Arc<Record>> {
         match self.rows.look(key, Arc::clone) {
+            Met::Live(record) => Some(record),
+            Met::Tomb(_) | Met::Nothing => None,
+        }
+    }
+
+    fn find_origin(&self, origin: &Reference) -> Option<Arc<Record>> {
+        match self.rows.look_reference(origin, Arc::clone) {
             Met::Live(record) => Some(record),
             Met::Tomb(_) | Met::Nothing => None,
         }
@@ -213,16 +222,19 @@ impl Store for Memory {
 
     fn revoke(&self, what: Revocation<'_>, now: Now) -> Result<u64, Unavailable> {
         self.used.store(true, Ordering::SeqCst);
-        let Revocation::Session(key) = what else {
-            return Ok(self.raise(what, now));
+        let (found, at, mut origin) = match what {
+            Revocation::Session(key) => (self.find(&key), rows::prefix(&key), None),
+            Revocation::Origin(origin) => (self.find_origin(&origin), rows::prefix(&origin.0), Some(origin)),
+            floor => return Ok(self.raise(floor, now)),
         };
         // Renewed while the log-out was in flight, it goes on under another key: that one ends too.
-        let mut next = self.find(&key).or_else(|| self.rows.successor(&key));
+        let mut next = found.or_else(|| self.rows.successor(at));
         while let Some(record) = next {
             self.bury_alone(&record, Dead::Revoked, now);
-            next = self.rows.successor(record.key());
+            origin = origin.or(record.mints.then(|| record.origin()));
+            next = self.rows.successor(rows::prefix(record.key()));
         }
-        Ok(self.number(now))
+        Ok(self.number_for(origin, now))
     }
 
     fn token_revoked(

@@ -87,11 +87,14 @@ impl Memory {
             (dead, old)
         });
         let inserted = self.place(&mut person, hash, key, record, cap, now);
+        let mut ended = None;
         if let Some((dead, old)) = old {
             self.entomb(&old, dead, if renew { rows::prefix(&key) } else { rows::NOBODY }, now);
+            // What goes on keeps its tokens; what is replaced takes them along.
+            ended = Some(old).filter(|old| !renew && old.mints).map(|old| old.origin());
         }
         drop((person, theirs));
-        self.number(now);
+        self.number_for(ended, now);
         Ok(inserted)
     }
 

@@ -103,9 +103,8 @@ impl Rows {
         self.shard(prefix).write().live.insert_unique(prefix, record, |record| self::prefix(&record.key));
     }
 
-    /// The live session that went on from the removed one under `key`, over any number of steps.
-    pub(super) fn successor(&self, key: &Digest) -> Option<Arc<Record>> {
-        let mut at = prefix(key);
+    /// The live session that went on from the removed one whose key begins so, over any number of steps.
+    pub(super) fn successor(&self, mut at: u64) -> Option<Arc<Record>> {
         loop {
             at = self.shard(at).read().tombs.find(at, |tomb| tomb.prefix == at)?.next;
             if at == NOBODY {

@@ -11,11 +11,13 @@ pub enum Older {
 }
 
 /// How a [`Memory`](super::Memory) is built.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct Settings {
     /// Seconds: the longest life of any session or token of the engine. Floors are kept for that long and two hours.
     pub longest_secs: u32,
     pub older: Older,
+    /// Principals (their ids) and the number below which what they have is revoked: what is remembered elsewhere.
+    pub floors: Vec<(String, u64)>,
 }
 
 /// How much a [`Memory`](super::Memory) holds; all zero in a store at rest.

@@ -6,7 +6,7 @@ use crate::session::{NewSession, id};
 use crate::store::suite;
 
 fn settings() -> Settings {
-    Settings { longest_secs: suite::LONGEST_SECS, older: Older::Refused }
+    Settings { longest_secs: suite::LONGEST_SECS, older: Older::Refused, floors: Vec::new() }
 }
 
 fn memory(clock: &Clock) -> Memory {
