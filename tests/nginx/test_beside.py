@@ -137,7 +137,13 @@ def local_socket():
             with wire:
                 return wire.ask(*what, body=body)
 
-        refused(ask("GET", "/a"))
+        def there():
+            try:
+                return ask("GET", "/a")
+            except OSError:
+                return None
+
+        refused(wait_until("the socket is served", there))
         answer = ask("POST", "/login", body=b'{"user":"Aladdin","password":"OpenSesame"}')
         same("log-in", answer.status, 200)
         let_in(ask("GET", "/a", f"Cookie: sid={answer.cookie()}"), "Aladdin")
