@@ -86,6 +86,8 @@ HTTP = STORY + """
         location = /copy { internal; proxy_pass http://application/copy; }
         location /naming/ { proxy_set_header X-Naming "$janua_user|$janua_roles|$janua_reason"; add_header X-Named $janua_user always;
             proxy_pass http://application; }
+        location /whole/ { proxy_set_header X-Shown "$args|$request_uri|$request|$arg_auth|$http_x_authentication|$http_authorization|$cookie_sid|$http_cookie";
+            proxy_pass http://application$request_uri; }
         location /unbuffered/ { proxy_request_buffering off; proxy_pass http://application; }
 
         # paths read two ways

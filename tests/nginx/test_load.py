@@ -65,7 +65,7 @@ def abort_http2(nginx, count):
         connection.close()
 
 
-@promise("20 clients that abort in mid-hop, HTTP/1.1 and HTTP/2: no connection, descriptor, task or place in flight is left", shared=False, valgrind=True)
+@promise("fact 1: 20 clients that abort in mid-hop, HTTP/1.1 and HTTP/2: no connection, descriptor, task or place in flight is left", shared=False, valgrind=True)
 def aborts():
     http = "janua_in_flight 24;" + PROXIED
     with Nginx("aborts", http, upstream=Upstream(), main=POOLS, janua=slow_site("aborts")) as nginx:
@@ -119,7 +119,7 @@ class Steady:
         self.thread.join()
 
 
-@promise("a storm of 50 log-ins beside steady traffic: the event loop hashes nothing and no steady request waits for one", shared=False)
+@promise("fact 13: a storm of 50 log-ins beside steady traffic: the event loop hashes nothing and no steady request waits for one", shared=False)
 def storm():
     http = "janua_in_flight 100;" + PROXIED
     with Nginx("storm", http, upstream=Upstream(), main=POOLS, janua=sample_site("storm")) as nginx:
@@ -146,7 +146,7 @@ def storm():
         assert max(pause.times) < took / 4, "the event loop stood still"
 
 
-@promise("beyond the cap in flight a log-in is told 503, and the places come back", shared=False, valgrind=True)
+@promise("fact 13: beyond the cap in flight a log-in is told 503, and the places come back", shared=False, valgrind=True)
 def cap():
     http = "janua_in_flight 4;" + PROXIED
     with Nginx("cap", http, upstream=Upstream(), main=POOLS, janua=slow_site("cap")) as nginx:

@@ -31,29 +31,29 @@ def sample_site(name, profile="door.toml"):
     return folder / "janua.toml"
 
 
-def log_ins(nginx, count, results):
-    """So many log-ins at once, each on a connection of its own; what came of each is appended."""
+def log_ins(nginx, count, results, http2=False):
+    """So many log-ins at once, each on a connection of its own, every other over HTTP/2 if asked; what came of each is appended."""
 
-    def one():
+    def one(ask):
         try:
-            answer = nginx.ask("POST", "/login", "Content-Type: application/json", body=b'{"user":"Aladdin","password":"OpenSesame"}')
+            answer = ask("POST", "/login", "Content-Type: application/json", body=b'{"user":"Aladdin","password":"OpenSesame"}')
             results.append((answer.status, bool(answer.cookie())))
         except OSError as error:
             results.append(("lost", repr(error)))
 
-    threads = [threading.Thread(target=one) for _ in range(count)]
+    threads = [threading.Thread(target=one, args=[nginx.ask2 if http2 and turn % 2 else nginx.ask]) for turn in range(count)]
     for thread in threads:
         thread.start()
     return threads
 
 
-@promise("fact 1: a reload during 100 slow log-ins loses none", shared=False)
+@promise("fact 1: a reload during 100 slow log-ins, half of them over HTTP/2, loses none", shared=False)
 def reload_under_log_ins():
     http = "janua_in_flight 200;" + PROXIED
     with Nginx("reload-log-ins", http, upstream=Upstream(), main=POOLS, janua=sample_site("reload-log-ins")) as nginx:
         results = []
         began = time.monotonic()
-        threads = log_ins(nginx, 100, results)
+        threads = log_ins(nginx, 100, results, http2=True)
         wait_until("some log-ins", lambda: len(results) > 5)
         before = len(results)
         nginx.reload(wait=False)
@@ -192,7 +192,7 @@ def privileges():
         let_in(nginx.ask("GET", "/a", nginx.login()), "Aladdin")
 
 
-@promise("the module keeps its symbols to itself, and needs no library at run time but the system's", shared=False, valgrind=False)
+@promise("fact 9: the module keeps its symbols to itself, and needs no library at run time but the system's", shared=False, valgrind=False)
 def symbols():
     from harness import Options
 
