@@ -188,6 +188,7 @@ ngx_int_t ngx_janua_allow(ngx_http_request_t *r, ngx_janua_state_t *s);
 
 /* headers.c */
 ngx_int_t ngx_janua_post_read(ngx_http_request_t *r);
+ngx_int_t ngx_janua_strip(ngx_http_request_t *r);
 ngx_int_t ngx_janua_set_inward(ngx_http_request_t *r, const janua_decision *decision);
 ngx_int_t ngx_janua_add_answer_header(ngx_http_request_t *r, const janua_header *header);
 ngx_flag_t ngx_janua_name_is(const janua_str *name, const char *wanted);
