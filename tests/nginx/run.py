@@ -10,6 +10,7 @@ under valgrind. Exit code 1 when a promise is broken. The core's administrator c
 import argparse
 import importlib
 import pathlib
+import signal
 import sys
 import time
 import traceback
@@ -64,6 +65,7 @@ def main():
     Options.valgrind = given.valgrind
     if given.valgrind and not given.module:
         Options.module = Options.module.parent / "build" / Options.module.name  # the same with the names of functions
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # what was started is ended on the way out
     promises = list(chosen(given.name, given.valgrind))
     if given.list:
         print("\n".join(f"{p.module[5:]:12} {'v' if p.valgrind else ' '} {p.text}" for p in promises))

@@ -10,6 +10,7 @@ after; exit code 1 when a request was lost, a process stayed, or the master grew
 import os
 import pathlib
 import re
+import signal
 import sys
 import threading
 import time
@@ -75,6 +76,7 @@ def tell(what, numbers):
 
 def main():
     """The command line."""
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # what was started is ended on the way out
     reloads = int(sys.argv[1]) if len(sys.argv) > 1 else 1000
     settled_at = min(SETTLED, reloads // 2)
     with Nginx("soak", HTTP, upstream=Upstream(), level="warn") as nginx:
