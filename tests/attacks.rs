@@ -234,7 +234,7 @@ fn a_decoy_looks_like_a_token_and_dies_like_a_forged_one() {
 #[test]
 fn row_23_a_megabyte_of_credential_is_refused_and_never_echoed() {
     let house = House::with("[settings.menandmice]\n");
-    let site = house.site(&test_profile("menandmice.toml"));
+    let site = house.site("menandmice");
     for value in
         [format!("Bearer {}", ".".repeat(1 << 20)), format!("Basic {}", "A".repeat(1 << 20)), "x".repeat(1 << 20)]
     {
@@ -248,7 +248,7 @@ fn row_23_a_megabyte_of_credential_is_refused_and_never_echoed() {
 #[test]
 fn row_24_malformed_basic_never_falls_back_to_anything() {
     let house = House::new();
-    let site = house.site(&test_profile("menandmice.toml"));
+    let site = house.site("menandmice");
     let basic = |raw: &[u8]| {
         use base64::Engine as _;
         let value = format!("Basic {}", base64::engine::general_purpose::STANDARD.encode(raw));
@@ -680,8 +680,4 @@ fn an_engine_that_was_not_attached_decides_nothing() {
     let error = site.decide(&request, true, &mut decision).unwrap_err();
     assert_eq!(error.status, janua::base::Status::Fork);
     assert_eq!((decision.outcome(), decision.http_status()), (Outcome::Deny, 503));
-}
-
-fn test_profile(file: &str) -> String {
-    format!("{}/tests/profiles/{file}", env!("CARGO_MANIFEST_DIR"))
 }

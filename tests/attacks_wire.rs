@@ -12,10 +12,6 @@ use std::sync::Arc;
 
 const REST: &str = "/mashzone/edge/api/rest/UserManagerService";
 
-fn test_profile(house: &House, name: &str) -> Arc<Site> {
-    house.site(&format!("{}/tests/profiles/{name}.toml", env!("CARGO_MANIFEST_DIR")))
-}
-
 /// How one protocol logs in, uses a session and logs out.
 struct Way {
     name: &'static str,
@@ -27,7 +23,7 @@ struct Way {
 }
 
 fn ways(house: &House) -> Vec<Way> {
-    let men = test_profile(house, "menandmice");
+    let men = house.site("menandmice");
     vec![
         Way {
             name: "form",
@@ -64,7 +60,7 @@ fn ways(house: &House) -> Vec<Way> {
         },
         Way {
             name: "MashZone",
-            site: test_profile(house, "mashzone"),
+            site: house.site("mashzone"),
             login: ask("POST", &format!("{REST}/login"))
                 .header("presto_username", "Aladdin")
                 .header("presto_password", "OpenSesame"),
@@ -163,7 +159,7 @@ fn row_17_a_token_for_a_site_is_forged_to_the_site_whose_name_goes_on() {
 #[test]
 fn row_31_what_a_client_says_comes_back_as_text_or_not_at_all() {
     let house = House::new();
-    let (presto, mfiles, form) = (test_profile(&house, "mashzone"), house.site("mfiles"), house.site("form"));
+    let (presto, mfiles, form) = (house.site("mashzone"), house.site("mfiles"), house.site("form"));
     let long = "A".repeat(64 << 10);
     for text in ["<script>alert(1)</script>", "%n%s%x%p", "a\"b\\c", "x\r\nSet-Cookie: a=b", "\u{2028}", &long] {
         let login =
@@ -224,7 +220,7 @@ fn row_33_only_the_exact_name_is_the_cookie() {
 #[test]
 fn row_37_one_count_over_all_protocols() {
     let house = House::new();
-    let (men, presto) = (test_profile(&house, "menandmice"), test_profile(&house, "mashzone"));
+    let (men, presto) = (house.site("menandmice"), house.site("mashzone"));
     let jump = r#"{"sid":"UserManagerService","oid":"login","svcVersion":"1","params":["Aladdin","wrong"]}"#;
     let guesses = [
         (
@@ -262,7 +258,7 @@ fn percent(text: &str) -> String {
 #[test]
 fn row_41_two_of_a_kind_are_refused_in_headers_queries_and_bodies() {
     let house = House::new();
-    let men = test_profile(&house, "menandmice");
+    let men = house.site("menandmice");
     let login = ask("POST", "/mmws/api/commands/Login").json(r#"{"loginName":"Aladdin","password":"OpenSesame"}"#);
     let id = house.ask(&men, &login).json()["result"]["session"].as_str().unwrap().to_owned();
     let zones = |more: &str| ask("GET", &format!("/mmws/api/DNSZones{more}"));
@@ -286,4 +282,61 @@ fn row_41_two_of_a_kind_are_refused_in_headers_queries_and_bodies() {
         let reply = house.ask(&men, request);
         assert!(!reply.allowed() && reply.principal.is_empty(), "{number}: {reply:?}");
     }
+}
+
+/// A call that would be passed on, and a log-out that is answered, both naming a callback.
+fn jump(house: &House, callback: &str) -> (bool, Reply) {
+    let site = house.site("mashzone");
+    let login = ask("GET", &format!("{REST}/login?presto_username=Aladdin&presto_password=OpenSesame"));
+    let id = house.ask(&site, &login).cookie("JSESSIONID").unwrap();
+    let call = |oid: &str| {
+        let document = percent(&format!(r#"{{"sid":"UserManagerService","oid":"{oid}","svcVersion":"0.1"}}"#));
+        let target = format!("/mashzone/edge/api?inputStream={document}&callback={callback}");
+        house.ask(&site, &ask("GET", &target).cookie("JSESSIONID", &id))
+    };
+    (call("currentUser").allowed(), call("logout"))
+}
+
+#[test]
+fn row_44_json_comes_back_as_a_program_only_where_that_was_asked_for() {
+    let off = House::new();
+    let on = House::with("[settings.mashzone]\njsonp = 'wrap'\n");
+    let kind = |reply: &Reply| reply.headers.iter().find(|(n, _)| n == "Content-Type").map(|(_, value)| value.clone());
+    let names = ["f", "angular.callbacks._0", "$.f_1"];
+    let programs =
+        ["alert(1)//", "a[0]", "1a", ".a", "f%0a", "%3Cscript%3E", "f;g", "", "f%00", "%C3%A9", "f&callback=g"];
+    for callback in names.iter().chain(&programs) {
+        let (passed, reply) = jump(&off, callback);
+        assert!(!passed, "off, and `{callback}` was handed to whoever stands behind");
+        assert_eq!(kind(&reply).as_deref(), Some("application/json"), "{callback}: {reply:?}");
+        assert_eq!(reply.json()["response"], "JBPSASCE0741 - Logout Success");
+
+        let (passed, reply) = jump(&on, callback);
+        let good = names.contains(callback);
+        assert_eq!((passed, reply.status), (good, if good { 200 } else { 400 }), "{callback}: {reply:?}");
+        let expected = if good { "application/javascript; charset=utf-8" } else { "application/json" };
+        assert_eq!(kind(&reply).as_deref(), Some(expected), "{callback}");
+        assert_eq!(reply.body.starts_with(&format!("/**/{callback}({{")), good, "{callback}: {}", reply.body);
+        assert!(reply.headers.contains(&("X-Content-Type-Options".into(), "nosniff".into())));
+    }
+}
+
+#[test]
+fn row_44_another_site_logs_nobody_in_or_out_by_get() {
+    let house = House::new();
+    let site = house.site("mashzone");
+    let login = ask("GET", &format!("{REST}/login?presto_username=Aladdin&presto_password=OpenSesame"));
+    let id = house.ask(&site, &login).cookie("JSESSIONID").unwrap();
+    let document = percent(r#"{"sid":"UserManagerService","oid":"logout"}"#);
+    let logouts =
+        [ask("GET", &format!("{REST}/logout")), ask("GET", &format!("/mashzone/edge/api?inputStream={document}"))];
+    for (name, value) in [("Sec-Fetch-Site", "cross-site"), ("Origin", "null"), ("Referer", "https://evil.example/")] {
+        let reply = house.ask(&site, &login.clone().header(name, value));
+        assert_eq!((reply.status, reply.cookie("JSESSIONID")), (403, None), "{name}: {reply:?}");
+        for logout in &logouts {
+            let reply = house.ask(&site, &logout.clone().cookie("JSESSIONID", &id).header(name, value));
+            assert_eq!((reply.status, reply.reason), (403, Reason::CrossSite), "{name}: {reply:?}");
+        }
+    }
+    assert!(house.ask(&site, &ask("GET", "/mashzone/edge/api/rest/a/b").cookie("JSESSIONID", &id)).allowed());
 }

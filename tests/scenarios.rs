@@ -203,8 +203,18 @@ fn system(name: &str) {
 }
 
 #[test]
+fn mashzone() {
+    system("mashzone");
+}
+
+#[test]
 fn mauro() {
     system("mauro");
+}
+
+#[test]
+fn menandmice() {
+    system("menandmice");
 }
 
 #[test]

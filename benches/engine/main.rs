@@ -3,11 +3,12 @@
 //! Plain `Instant`, no framework. Whatever is compared runs in turns of about a millisecond, and a ratio is the median
 //! of the turns' ratios: a busy machine slows both sides alike. What each figure means is in `docs/performance.md`.
 //!
-//! Words after `--`: names of parts (`token sessions decide profiles`) to run only those; `sessions=N` for another
+//! Words after `--`: names of parts (`token sessions decide bodies profiles`) to run only those; `sessions=N` for another
 //! number of sessions; `library=FILE` and `syscalls=N` add what `scripts/bench` found out to the table;
 //! `checks=N` decides N times between two marks and nothing else, for strace and profilers; with `case=NAME` only the
 //! requests of that name.
 
+mod bodies;
 #[path = "../../tests/checkpath/mod.rs"]
 mod checkpath;
 #[path = "../counting/sys.rs"]
@@ -54,7 +55,7 @@ fn main() {
     if let Some(count) = value(&words, "checks").and_then(|count| count.parse().ok()) {
         return decide::only(count, &value(&words, "case").unwrap_or_default());
     }
-    let parts = ["token", "sessions", "decide", "profiles"];
+    let parts = ["token", "sessions", "decide", "bodies", "profiles"];
     let all = !words.iter().any(|word| parts.contains(&word.as_str()));
     let wanted = |part: &str| all || words.iter().any(|word| word == part);
     let count = value(&words, "sessions").and_then(|count| count.parse().ok());
@@ -67,6 +68,9 @@ fn main() {
     }
     if wanted("decide") {
         rows.extend(decide::rows(short));
+    }
+    if wanted("bodies") {
+        rows.extend(bodies::rows(short));
     }
     if wanted("profiles") {
         rows.extend(profiles::rows());

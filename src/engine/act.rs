@@ -54,7 +54,7 @@ impl Asked<'_> {
             && !text.is_empty()
             && self.site.profile.tenant().is_some()
         {
-            subject.tenant = Some(self.tenant_for(&text, subject)?);
+            subject.tenant = self.tenant_for(&text, subject)?;
         }
         self.settle_tenant(visit, subject)?;
         policy::judge(visit.endpoint().need(), subject)?;
@@ -164,7 +164,7 @@ impl Asked<'_> {
             let name = self.canonical(&pair.user, pair.domain.as_deref(), &mut room);
             subject.verified(self.verify(&name, &pair.password)?);
             if let Some(text) = visit.read(Read::Tenant)?.filter(|t| !t.is_empty()) {
-                subject.tenant = Some(self.tenant_for(&text, subject)?);
+                subject.tenant = self.tenant_for(&text, subject)?;
             }
             policy::judge(visit.endpoint().need(), subject)?;
             self.use_up(subject)
@@ -261,7 +261,7 @@ impl Asked<'_> {
         }
         self.needs_tls()?;
         let text = visit.read(Read::Tenant)?.filter(|t| !t.is_empty()).ok_or(Reason::Incomplete)?;
-        let tenant = self.tenant_for(&text, subject)?;
+        let tenant = self.tenant_for(&text, subject)?.ok_or(Reason::WrongTenant)?;
         let Some(old) = subject.session.clone() else { return Err(Reason::NoSessionId.into()) };
         if self.fast {
             return Err(Stop::Wait(WaitClass::Store));
@@ -273,10 +273,10 @@ impl Asked<'_> {
     }
 
     /// The tenant named, if the user of `subject` belongs to it.
-    fn tenant_for(&self, text: &str, subject: &Subject) -> Result<Arc<Tenant>, Stop> {
-        let tenant = self.named_tenant(text)?;
+    fn tenant_for(&self, text: &str, subject: &Subject) -> Result<Option<Arc<Tenant>>, Stop> {
+        let Some(tenant) = self.named_tenant(text)? else { return Ok(None) };
         let member = subject.user.as_ref().is_some_and(|user| user.belongs_to(&tenant.id));
-        if member { Ok(tenant) } else { Err(Reason::WrongTenant.into()) }
+        if member { Ok(Some(tenant)) } else { Err(Reason::WrongTenant.into()) }
     }
 
     /// The end that the client asks for: none, or a time to come.
@@ -288,8 +288,8 @@ impl Asked<'_> {
         }
     }
 
-    /// A session that comes with a log-in: looked at, never adopted.
-    fn prove_session(&self, visit: &Visit<'_>, before: &mut Subject) -> Result<(), Stop> {
+    /// A session that comes with a log-in or beside a better proof: looked at, never adopted.
+    pub fn prove_session(&self, visit: &Visit<'_>, before: &mut Subject) -> Result<(), Stop> {
         for proof in visit.endpoint().proofs().filter(|p| p.kind() == ProofKind::Session) {
             if let Some(Offer::Session(candidates)) = visit.offers(proof)? {
                 return self.check_session(visit.endpoint().realm(), &candidates, before);

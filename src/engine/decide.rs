@@ -40,6 +40,8 @@ pub(crate) struct Asked<'a> {
     pub steps: Option<&'a RefCell<Vec<String>>>,
     /// What audit says of this request beyond the subject.
     pub marks: Marks,
+    /// One item of a list.
+    pub inside: bool,
 }
 
 /// Marks of one request for audit, set on the way.
@@ -97,6 +99,7 @@ impl Asked<'_> {
             Action::Logout => self.logout(visit, subject, out),
             Action::IssueToken => self.issue_token(visit, subject, out),
             Action::ChooseTenant => self.choose_tenant(visit, subject, out),
+            Action::Each => self.each(visit, subject, out),
         }
     }
 
@@ -164,7 +167,13 @@ impl Asked<'_> {
     /// Writes the use of a session down, and that its companion came along: when nothing can refuse or put off the
     /// request any more. What the store does not take is no reason to refuse it.
     fn touch(&self, visit: &Visit<'_>, subject: &Subject) {
-        if let Some(session) = &subject.session {
+        let mut beside = Subject::default();
+        // Where another proof won, a guest's wish too: the session that came along proves nobody, and was used all the same.
+        let used = match (&subject.session, subject.by) {
+            (None, Some(_)) => self.prove_session(visit, &mut beside).map_or(&None, |()| &beside.session),
+            (used, _) => used,
+        };
+        if let Some(session) = used {
             if session.accompanied && !session.record.companion_required() {
                 let _ = self.engine.store.note_companion(&session.record);
             }

@@ -12,6 +12,7 @@ mod cookies;
 mod csrf;
 mod decide;
 pub mod decision;
+mod each;
 #[allow(clippy::module_inception)]
 pub mod engine;
 mod login;

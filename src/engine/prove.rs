@@ -224,7 +224,7 @@ impl Asked<'_> {
     pub fn settle_tenant(&self, visit: &Visit<'_>, subject: &mut Subject) -> Result<(), Stop> {
         let Some(user) = &subject.user else { return Ok(()) };
         let named = match visit.tenant()? {
-            Some(text) => Some(self.named_tenant(&text)?),
+            Some(text) => self.named_tenant(&text)?,
             None => None,
         };
         let tenant = match (named, &subject.tenant) {
@@ -244,11 +244,12 @@ impl Asked<'_> {
         if member { Ok(()) } else { Err(Reason::WrongTenant.into()) }
     }
 
-    /// The tenant of that id or name.
-    pub fn named_tenant(&self, text: &str) -> Result<Arc<Tenant>, Stop> {
+    /// The tenant of that id or name; none where the profile overlooks names that it does not know.
+    pub fn named_tenant(&self, text: &str) -> Result<Option<Arc<Tenant>>, Stop> {
         match self.engine.directory.tenant(text, self.site.tenant_form()) {
-            TenantMatch::One(tenant) => Ok(tenant),
+            TenantMatch::One(tenant) => Ok(Some(tenant)),
             TenantMatch::Several => Err(Reason::TenantAmbiguous.into()),
+            TenantMatch::None if self.site.profile.tenant().is_some_and(|plan| plan.overlooks_unknown) => Ok(None),
             TenantMatch::None => Err(Reason::WrongTenant.into()),
         }
     }

@@ -72,6 +72,25 @@ impl Asked<'_> {
         Ok(())
     }
 
+    /// The same with a body that is made of other answers. They have told audit.
+    pub fn framed(
+        &self,
+        visit: &Visit<'_>,
+        reason: Reason,
+        subject: &Subject,
+        body: Vec<u8>,
+        out: &mut Decision,
+    ) -> Result<(), Stop> {
+        let mut rendered = self.render(visit, Word::Ok, reason, subject, &Made::default())?;
+        if let Some(rendered) = &mut rendered {
+            rendered.body = body;
+        }
+        self.identify(visit, subject, out);
+        self.emit(rendered, out);
+        (out.outcome, out.reason) = (Outcome::Answer, Some(reason));
+        Ok(())
+    }
+
     /// Refuses in the endpoint's words; where it has none, with a bare status.
     pub fn refuse(&self, visit: &Visit<'_>, reason: Reason, subject: &Subject, out: &mut Decision) {
         out.clear();

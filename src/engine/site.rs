@@ -131,6 +131,7 @@ impl Site {
             fast,
             steps,
             marks: Marks::default(),
+            inside: false,
         };
         let mut room = out.take_room();
         asked.run(&mut room, out);

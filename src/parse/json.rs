@@ -11,6 +11,7 @@ mod walk;
 
 use crate::base::Reason;
 use serde::de::IgnoredAny;
+use serde_json::value::RawValue;
 use std::borrow::Cow;
 
 /// Deepest nesting of arrays and objects.
@@ -103,6 +104,16 @@ fn index(step: &str) -> Option<usize> {
     if is_index { step.parse().ok() } else { None }
 }
 
+/// The items of the array `bytes`, each as it was written. Errors: [`Reason::Malformed`] if it is none,
+/// [`Reason::TooLarge`] if it holds more than `most`.
+pub fn items(bytes: &[u8], most: usize) -> Result<Vec<&[u8]>, Reason> {
+    let items: Vec<&RawValue> = serde_json::from_slice(bytes).map_err(|_| Reason::Malformed)?;
+    if items.len() > most {
+        return Err(Reason::TooLarge);
+    }
+    Ok(items.iter().map(|item| item.get().as_bytes()).collect())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -160,6 +171,19 @@ mod tests {
         assert_eq!(text(&document, &["0"]), "true", "a member may be called so");
         for step in ["3", "00", "+0", "-0", "-1", "", " 0", "99999999999999999999999"] {
             assert_eq!(text(&document, &["params", step]), "-", "{step}");
+        }
+    }
+
+    #[test]
+    fn items_are_the_texts_they_were() {
+        let texts = |bytes: &'static [u8], most| {
+            items(bytes, most).map(|all| all.into_iter().map(|i| std::str::from_utf8(i).unwrap()).collect::<Vec<_>>())
+        };
+        assert_eq!(texts(br#" [1e999 , {"a":[1] } ,"]"] "#, 3), Ok(vec!["1e999", r#"{"a":[1] }"#, r#""]""#]));
+        assert_eq!(texts(b"[]", 0), Ok(vec![]));
+        assert_eq!(texts(b"[1,2]", 1), Err(Reason::TooLarge));
+        for none in [&b"{}"[..], b"1", b"[1", b"[1]]", b"", b"\xff"] {
+            assert_eq!(texts(none, 9), Err(Reason::Malformed));
         }
     }
 

@@ -3,13 +3,13 @@
 //! Called by `profile` for places of kind `xml`: SOAP envelopes of every client library, and plain elements. quick-xml
 //! splits the text; what it leaves open is closed here, because two parsers that read one document differently are a
 //! door. There is no DTD, no entity but the five predefined, no processing instruction, no encoding but UTF-8.
-//! Namespaces and attributes are ignored, but for `xsi:nil`: real clients send the same element in a namespace, in
+//! Namespaces and attributes are ignored, but for `xsi:nil` and the root's own namespace: real clients send the same element in a namespace, in
 //! another prefix, or in none. All work is linear, apart from at most [`MAX_ATTRIBUTES`] looks at each attribute.
 
 mod markup;
 
 use crate::base::Reason;
-use markup::{accept, is_allowed, is_blank, is_nil, local, resolved};
+use markup::{accept, is_allowed, is_blank, is_nil, local, namespace, resolved};
 use quick_xml::Reader;
 use quick_xml::events::{BytesStart, Event};
 use std::borrow::Cow;
@@ -25,6 +25,7 @@ pub const MAX_ATTRIBUTES: usize = 64;
 pub struct Document<'a> {
     /// Every element, before its children.
     elements: Vec<Element<'a>>,
+    namespace: Option<Box<str>>,
 }
 
 struct Element<'a> {
@@ -48,7 +49,7 @@ impl<'a> Document<'a> {
         }
         let mut reader = Reader::from_str(text);
         reader.config_mut().check_comments = true;
-        let mut build = Build { elements: Vec::new(), open: Vec::new() };
+        let mut build = Build { elements: Vec::new(), open: Vec::new(), namespace: None };
         let mut first = true;
         loop {
             match reader.read_event().map_err(|_| Reason::Unreadable)? {
@@ -85,6 +86,11 @@ impl<'a> Document<'a> {
         Ok(Some(Cow::Borrowed(&element.text)))
     }
 
+    /// The namespace that the root element is in.
+    pub fn namespace(&self) -> Option<&str> {
+        self.namespace.as_deref()
+    }
+
     /// The one element of a row of neighbours that a step fits.
     fn only(&self, (start, end): (usize, usize), step: &str) -> Result<Option<usize>, Reason> {
         let next = |at: &usize| self.elements.get(*at).map(|element| element.end);
@@ -103,6 +109,8 @@ struct Build<'a> {
     elements: Vec<Element<'a>>,
     /// The elements that have not ended, outermost first.
     open: Vec<usize>,
+    /// Of the root.
+    namespace: Option<Box<str>>,
 }
 
 impl<'a> Build<'a> {
@@ -152,6 +160,9 @@ impl<'a> Build<'a> {
         }
         let local_name = local(tag.name().0)?.into();
         let nil = is_nil(tag)?;
+        if place == 0 {
+            self.namespace = namespace(tag)?;
+        }
         self.elements.push(Element { local_name, text: Cow::Borrowed(""), end: place + 1, nil, torn: false });
         Ok(place)
     }
@@ -176,7 +187,11 @@ impl<'a> Build<'a> {
 
     fn finish(self) -> Result<Document<'a>, Reason> {
         let whole = self.open.is_empty() && !self.elements.is_empty();
-        if whole { Ok(Document { elements: self.elements }) } else { Err(Reason::Unreadable) }
+        if whole {
+            Ok(Document { elements: self.elements, namespace: self.namespace })
+        } else {
+            Err(Reason::Unreadable)
+        }
     }
 }
 
@@ -327,6 +342,23 @@ mod tests {
         assert_eq!(Document::parse(b"<\0u\0/\0>\0").err(), Some(Reason::Unreadable), "UTF-16");
         assert_eq!(Document::parse(b"<u>\xfc</u>").err(), Some(Reason::Unreadable), "Latin-1");
         assert_eq!(Document::parse(b"+ADw-u/+AD4-").err(), Some(Reason::Unreadable), "UTF-7");
+    }
+
+    #[test]
+    fn the_root_says_in_which_namespace_it_is() {
+        let of = |text: &str| Document::parse(text.as_bytes()).unwrap().namespace().map(str::to_owned);
+        for (text, namespace) in [
+            ("<u/>", None),
+            ("<u xmlns=''/>", None),
+            ("<u xmlns='a'><v xmlns='b'/></u>", Some("a")),
+            ("<u xmlns='a&amp;b' xmlns:p='c'/>", Some("a&b")),
+            ("<p:u xmlns='a' xmlns:p='c'/>", Some("c")),
+            ("<p:u xmlns='a' xmlns:q='c'/>", None),
+            ("<u><v xmlns='b'/></u>", None),
+        ] {
+            assert_eq!(of(text).as_deref(), namespace, "{text}");
+        }
+        assert!(Document::parse(b"<u xmlns='a' xmlns='b'/>").is_err());
     }
 
     #[test]

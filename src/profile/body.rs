@@ -56,6 +56,13 @@ impl<'r> Way<'r> {
         }
     }
 
+    /// A body that is not there because it is too long: of its kind only what it says itself is known.
+    pub(super) fn too_large(&self, bodies: Bodies<'r>) -> Routed<'r> {
+        let kinds = read_kinds(self.matching().map(|(endpoint, _, _)| endpoint));
+        let kind = declared(self.request.headers).ok().flatten();
+        self.refuse_body(bodies, Reason::TooLarge, kind.filter(|kind| kinds.contains(&Some(*kind))))
+    }
+
     fn parse(
         &self,
         kind: Kind,

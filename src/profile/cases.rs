@@ -225,11 +225,7 @@ fn answer(visit: &Visit<'_>, reason: Option<Reason>, expected: &Expected, name: 
 
 fn run(text: &str) {
     let file: File = toml::from_str(text).unwrap();
-    let later = [
-        ("menandmice", include_str!("../../tests/profiles/menandmice.toml")),
-        ("mashzone", include_str!("../../tests/profiles/mashzone.toml")),
-    ];
-    let text = BUILTINS.iter().chain(&later).find(|(name, _)| *name == file.profile).unwrap().1;
+    let text = BUILTINS.iter().find(|(name, _)| *name == file.profile).unwrap().1;
     let plain = Profile::compile(&file.profile, text, &Overrides::none()).unwrap();
     for case in &file.case {
         match case.setting.is_empty() {

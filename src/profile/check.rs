@@ -5,13 +5,15 @@
 
 use super::Profile;
 use super::endpoint::{Action, Endpoint, Need, Occupied, Read};
+use super::escape::Escape;
 use super::place::{AuthScheme, Place, Where};
 use super::proof::ProofKind;
+use super::render::Text;
 use super::tree::Source;
 use crate::base::{Error, Result};
 
-/// Checks a whole profile.
-pub(super) fn all(source: &Source<'_>, profile: &Profile) -> Result<()> {
+/// Checks a whole profile. `as_written`: no setting was replaced; one may switch a proof off.
+pub(super) fn all(source: &Source<'_>, profile: &Profile, as_written: bool) -> Result<()> {
     for (index, endpoint) in profile.endpoints.iter().enumerate() {
         let fail = |message: String| source.error(endpoint.at, format!("endpoint `{}`: {message}", endpoint.name));
         shadow(profile, index, endpoint).map_err(fail)?;
@@ -21,7 +23,7 @@ pub(super) fn all(source: &Source<'_>, profile: &Profile) -> Result<()> {
         repeated(profile, endpoint).map_err(fail)?;
     }
     let used = |name: &str| profile.endpoints.iter().any(|e| e.proofs.iter().any(|proof| proof.name() == name));
-    if let Some(proof) = profile.proofs.iter().find(|proof| !used(proof.name())) {
+    if let Some(proof) = profile.proofs.iter().find(|proof| as_written && !used(proof.name())) {
         return Err(Error::invalid(format!("{}: proof `{}` is used by no endpoint", source.name, proof.name())));
     }
     Ok(())
@@ -91,11 +93,27 @@ fn action(profile: &Profile, endpoint: &Endpoint) -> std::result::Result<(), Str
             )?;
             needs(prover(&somebody), "`choose-tenant` needs a proof")?;
         }
+        Action::Each => each(profile, endpoint)?,
         Action::Pass | Action::Answer => {
             needs(!user, "only `login` and `issue-token` read a pair")?;
         }
     }
     words(profile, endpoint)
+}
+
+/// A list proves nothing by itself, and its answer is the answers of its items.
+fn each(profile: &Profile, endpoint: &Endpoint) -> std::result::Result<(), String> {
+    let needs = |there: bool, what: &str| if there { Ok(()) } else { Err(what.to_owned()) };
+    let cookie = profile.session().is_some_and(|session| session.cookie.is_some());
+    needs(!cookie, "`each` makes one answer of several, and none of them may set a cookie")?;
+    let framed = endpoint.answer(super::Word::Ok).is_some_and(|ok| {
+        let json = ok.content_type.as_deref().is_some_and(|kind| Escape::of(kind) == Some(Escape::Json));
+        json && matches!(&ok.body, Text::Static(body) if &**body == "[]")
+    });
+    needs(framed, "`each` answers with a list: its `ok` is JSON, and its body `[]`")?;
+    let bare =
+        endpoint.need == Need::None && endpoint.proofs().len() == 0 && endpoint.read.iter().all(|r| r.is_empty());
+    needs(bare, "what `each` lists is proven item by item: write `need = \"none\"` and `proof = []`")
 }
 
 /// What an endpoint needs and reads against what it does, and what its answers show.

@@ -40,7 +40,7 @@ impl Profile {
         profile.spent = spent(&profile);
         let last_path = profile.sources().any(|source| source.contains("last_path"));
         profile.last_path = last_path;
-        check::all(&source, &profile)?;
+        check::all(&source, &profile, overrides.is_empty())?;
         trial::all(&source, &profile)?;
         Ok(profile)
     }

@@ -27,6 +27,8 @@ pub enum Action {
     IssueToken,
     /// Binds the session to a tenant.
     ChooseTenant,
+    /// Judges each item of the JSON array that is the body as a request of its own.
+    Each,
 }
 
 /// What must be proven.
@@ -105,6 +107,8 @@ pub struct Endpoint {
     pub(super) echo: Named,
     occupied: Occupied,
     pub(super) jsonp: Box<[Place]>,
+    /// A callback wraps nothing, and no request that names one is passed on.
+    pub(super) callback_off: bool,
     pub(super) answers: [Option<Answer>; 9],
     /// The kinds of body it reads, in the order of its places.
     pub(super) kinds: Box<[Kind]>,
@@ -156,11 +160,14 @@ impl Endpoint {
         self.answers.get(word as usize)?.as_ref()
     }
 
+    /// Whether requests go on to the host instead of being answered here.
+    pub(super) fn passes(&self) -> bool {
+        self.action == Action::Pass && self.answer(Word::Ok).is_none()
+    }
+
     /// Whether a request passes without any proof: such a path must be read alike by everybody.
     pub fn is_open(&self) -> bool {
-        self.action == Action::Pass
-            && self.answer(Word::Ok).is_none()
-            && matches!(self.need, Need::None | Need::Optional)
+        self.passes() && matches!(self.need, Need::None | Need::Optional)
     }
 
     /// The places whose values an answer must never repeat.
@@ -197,6 +204,7 @@ pub(super) fn compile(
         ("logout", Action::Logout),
         ("issue-token", Action::IssueToken),
         ("choose-tenant", Action::ChooseTenant),
+        ("each", Action::Each),
     ];
     let mut endpoint = Endpoint {
         name: fields.required("name")?.into(),
@@ -221,6 +229,7 @@ pub(super) fn compile(
             Occupied::Replace,
         )?,
         jsonp: fields.places("jsonp")?,
+        callback_off: fields.one_of("callback", &[("wrap", false), ("off", true)], false)?,
         answers: answers(fields, common, templates)?,
         kinds: Box::default(),
         reads_body: false,

@@ -43,6 +43,8 @@ pub struct TenantPlan {
     pub form: TenantForm,
     /// Where an ordinary request names one.
     pub at: Box<[Place]>,
+    /// A name that no tenant has counts as none.
+    pub overlooks_unknown: bool,
 }
 
 /// What is forgiven.
@@ -117,7 +119,8 @@ pub(super) fn tenant(fields: &Fields<'_>) -> Result<TenantPlan> {
     if at.iter().any(Place::in_body) {
         return Err(fields.error("at", "an ordinary request names its tenant in a header, a cookie or the query"));
     }
-    Ok(TenantPlan { form, at })
+    let overlooks_unknown = fields.one_of("unknown", &[("refuse", false), ("none", true)], false)?;
+    Ok(TenantPlan { form, at, overlooks_unknown })
 }
 
 /// A life such as `30m`, in whole seconds.

@@ -32,7 +32,7 @@ pub(super) fn of(endpoint: &Endpoint) -> Box<[Kind]> {
 fn kind_of(place: &Place, endpoint: &Endpoint) -> Option<Kind> {
     match place.at {
         Where::Json(_) if endpoint.document.is_empty() => Some(Kind::Json),
-        Where::Xml(_) => Some(Kind::Xml),
+        Where::Xml(_) | Where::Namespace => Some(Kind::Xml),
         Where::Form(_) => Some(Kind::Form),
         _ => None,
     }

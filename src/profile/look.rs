@@ -156,6 +156,10 @@ impl<'v, 'r: 'v> Look<'v, 'r> {
                 Some(document) => document.at(path)?.map(|text| Found::Bytes(text_bytes(text))),
                 None => None,
             },
+            Where::Namespace => {
+                let namespace = self.bodies.xml.as_ref().and_then(xml::Document::namespace);
+                namespace.map(|name| borrowed(name.as_bytes()))
+            }
             Where::Auth(scheme) => self.authorization(*scheme)?.map(borrowed),
             Where::Caught(name) => {
                 let index = self.pattern.names().position(|known| known == name.as_ref());

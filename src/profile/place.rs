@@ -5,7 +5,8 @@
 use super::near;
 
 /// Kinds of places, as spelled.
-pub const PLACE_KINDS: [&str; 9] = ["header", "cookie", "query", "form", "json", "xml", "auth", "path", "body"];
+pub const PLACE_KINDS: [&str; 10] =
+    ["header", "cookie", "query", "form", "json", "xml", "xmlns", "auth", "path", "body"];
 
 /// The `Authorization` schemes a place may name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -31,6 +32,8 @@ pub enum Where {
     Json(Box<[Box<str>]>),
     /// An element of the XML body: local names from the root, `*` is any.
     Xml(Box<[Box<str>]>),
+    /// The namespace of the XML body's root element.
+    Namespace,
     /// What follows the scheme in `Authorization`.
     Auth(AuthScheme),
     /// A segment caught by the match: its name.
@@ -63,7 +66,7 @@ impl Place {
 
     /// Whether the body must be there to look (a JSON place may sit elsewhere: see `document`).
     pub(super) const fn in_body(&self) -> bool {
-        matches!(self.at, Where::Form(_) | Where::Json(_) | Where::Xml(_) | Where::Body)
+        matches!(self.at, Where::Form(_) | Where::Json(_) | Where::Xml(_) | Where::Namespace | Where::Body)
     }
 
     /// Whether whatever satisfies `self` satisfies `other` too.
@@ -103,6 +106,10 @@ fn where_is(text: &str, kind: &str, name: &str) -> Result<Where, String> {
         "form" => Where::Form(named("parameter")?),
         "json" => Where::Json(pointer(text, name)?),
         "xml" => Where::Xml(elements(text, name)?),
+        "xmlns" if name.is_empty() => Where::Namespace,
+        "xmlns" => {
+            return Err(format!("`{text}`: the root element's namespace is `xmlns:`, or `xmlns:=` and its name"));
+        }
         "auth" => Where::Auth(match name {
             "Basic" => AuthScheme::Basic,
             "Bearer" => AuthScheme::Bearer,
@@ -116,8 +123,11 @@ fn where_is(text: &str, kind: &str, name: &str) -> Result<Where, String> {
     })
 }
 
-/// Segments of a JSON pointer (RFC 6901): `~1` is `/`, `~0` is `~`.
+/// Segments of a JSON pointer (RFC 6901): `~1` is `/`, `~0` is `~`; without any it is the whole document.
 fn pointer(text: &str, name: &str) -> Result<Box<[Box<str>]>, String> {
+    if name.is_empty() {
+        return Ok(Box::default());
+    }
     let Some(rest) = name.strip_prefix('/') else {
         return Err(format!("`{text}`: a JSON pointer begins with `/`"));
     };

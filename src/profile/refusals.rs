@@ -232,6 +232,8 @@ fn what_does_not_go_together_is_refused() {
         ("ok = {", "locked = {", "what it does needs an answer `ok`"),
         ("cookie = \"sid; Path=/; HttpOnly\"", "cookie = \"sid; Path=/\"", "`HttpOnly` is missing"),
         ("at = [\"$places\"]", "at = [\"auth:Basic\"]", "only `auth:Bearer` can hold this"),
+        ("at = [\"$places\"]", "at = [\"xmlns:x\"]", "the root element's namespace is `xmlns:`"),
+        ("form = \"guid\"", "form = \"guid\"\nunknown = \"ignore\"", "`unknown` cannot be `ignore`"),
         ("at = [\"$places\"]", "at = [\"path:id\"]", "`path:id` is not caught by every `match`"),
         ("do = \"login\"", "do = \"login\"\nneed = \"role:\"", "needs a role's name"),
         ("base = \"/api\"", "base = \"/api/\"", "without a slash at the end"),
@@ -253,4 +255,37 @@ fn a_gate_is_never_ignored_and_proves_nobody() {
     assert!(compile(&open).unwrap_err().contains("a gate that ignores a wrong key is open"));
     let alone = good.replacen("proof = [\"session\", \"key\"]", "proof = [\"key\"]", 1);
     assert!(compile(&alone).unwrap_err().contains("it `need`s proof and lists none"));
+}
+
+#[test]
+fn a_list_frames_the_answers_of_its_items_and_proves_nothing() {
+    let list = "[[endpoint]]\nname = \"list\"\nmatch = [\"POST /list\"]\ndo = \"each\"\nneed = \"none\"\n\
+                ok = { status = 200, type = \"application/json\", body = '[]' }\n";
+    let bare = GOOD.replacen("cookie = \"sid; Path=/; HttpOnly\"\n", "", 1);
+    let good = bare.replacen("[[endpoint]]", &format!("{list}\n[[endpoint]]"), 1);
+    compile(&good).unwrap();
+    let cookie = GOOD.replacen("[[endpoint]]", &format!("{list}\n[[endpoint]]"), 1);
+    assert!(compile(&cookie).unwrap_err().contains("none of them may set a cookie"));
+    for (old, new, told) in [
+        ("'[]'", "'{}'", "its `ok` is JSON, and its body `[]`"),
+        ("'[]'", "'[{{ path }}]'", "its `ok` is JSON, and its body `[]`"),
+        ("need = \"none\"\n", "proof = [\"session\"]\n", "is proven item by item"),
+    ] {
+        let text = good.replacen(old, new, 1);
+        assert_ne!(text, good, "{old}");
+        let message = compile(&text).unwrap_err();
+        assert!(message.contains(told), "{message}\n{told}");
+    }
+}
+
+#[test]
+fn a_setting_may_leave_a_proof_out_but_the_file_may_not() {
+    let text = GOOD.replacen("[setting]", "[setting]\nlooked_at = [\"session\", \"key\"]", 1);
+    let text = text.replacen("proof = [\"session\", \"key\"]", "proof = [\"$looked_at\"]", 1);
+    compile(&text).unwrap();
+    let unused = text.replacen("[\"session\", \"key\"]", "[\"session\"]", 1);
+    assert!(compile(&unused).unwrap_err().contains("proof `key` is used by no endpoint"));
+    let mut overrides = Overrides::none();
+    overrides.set("looked_at", vec!["session"]);
+    Profile::compile("sample.toml", &text, &overrides).unwrap();
 }

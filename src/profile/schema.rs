@@ -14,9 +14,9 @@ pub(super) const TOP: [&str; 13] = [
 ];
 pub(super) const SESSION: [&str; 5] = ["alphabet", "length", "idle", "absolute", "cookie"];
 pub(super) const TOKEN: [&str; 2] = ["lifetime", "decoy"];
-pub(super) const TENANT: [&str; 2] = ["form", "at"];
+pub(super) const TENANT: [&str; 3] = ["form", "at", "unknown"];
 pub(super) const PROOF: [&str; 8] = ["kind", "at", "user", "password", "domain", "blank", "bad", "keep"];
-pub(super) const ENDPOINT: [&str; 24] = [
+pub(super) const ENDPOINT: [&str; 25] = [
     "name",
     "like",
     "match",
@@ -32,6 +32,7 @@ pub(super) const ENDPOINT: [&str; 24] = [
     "echo",
     "occupied",
     "jsonp",
+    "callback",
     "ok",
     "refused",
     "locked",

@@ -18,6 +18,11 @@ impl Overrides {
         Overrides::default()
     }
 
+    /// Whether nothing is replaced.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
     /// Replaces `setting`; the last word counts.
     pub fn set(&mut self, setting: impl Into<String>, value: impl Into<toml::Value>) {
         self.0.insert(setting.into(), value.into());

@@ -264,13 +264,18 @@ impl<'r> Visit<'r> {
         self.find_callback().unwrap_or_default()
     }
 
-    /// Errors: [`Reason::Malformed`] for a name that is not plainly a function's.
+    /// Errors: [`Reason::Malformed`] for a name that is not plainly a function's, and for any where callbacks are off and
+    /// the request would be passed on: who stands behind might wrap its answer for every page to read.
     pub(super) fn find_callback(&self) -> Result<Option<&'r str>, Reason> {
+        if self.endpoint.callback_off && !self.endpoint.passes() {
+            return Ok(None);
+        }
         for place in &self.endpoint.jsonp {
             let Where::Query(name) = &place.at else { continue };
             let found = crate::parse::form::one(self.request.query, name, self.profile.lenient().query_case)?;
             return match found {
                 None => continue,
+                Some(_) if self.endpoint.callback_off => Err(Reason::Malformed),
                 // A callback that needs decoding holds a character that none may have.
                 Some(Cow::Borrowed(bytes)) if is_callback(bytes) => {
                     std::str::from_utf8(bytes).map(Some).map_err(|_| Reason::Malformed)

@@ -51,15 +51,8 @@ impl Host {
                     [keyring]\npath = 'ephemeral'\n[directory]\nusers = 'users.toml'\n[session]\nper_principal = 4\n\
                     [password]\nmemory_kib = 8\npasses = 1\nlanes = 1\nwait = '10s'\n";
         let engine = Engine::new(text, folder.to_str().unwrap());
-        let sites = PROFILES.map(|name| {
-            let file = FILES.iter().find(|(own, _)| *own == name).map(|(_, text)| {
-                let path = folder.join(format!("{name}.toml"));
-                std::fs::write(&path, text).unwrap();
-                path.to_str().unwrap().to_owned()
-            });
-            let file = file.unwrap_or(name.to_owned());
-            [engine.site(&file, "/", 0), engine.site(&file, "/", 1), engine.site(&file, "/data", 0)]
-        });
+        let sites =
+            PROFILES.map(|name| [engine.site(name, "/", 0), engine.site(name, "/", 1), engine.site(name, "/data", 0)]);
         std::fs::remove_dir_all(&folder).unwrap();
         let strip = engine.strip_list();
         let mut host = Host { engine, sites: sites.into(), strip, password, key, token: String::new() };
@@ -90,19 +83,12 @@ impl Host {
 
     /// A live session of a principal, for what answers below the main paths of the profile.
     pub fn session(&self, profile: usize, principal: &str) -> String {
-        if PROFILES[profile] == "menandmice" {
-            // Its sessions belong to realms, which only its own log-ins know.
-            let body = format!(r#"{{"loginName":"Aladdin","password":"{}"}}"#, self.password);
-            return self.ask_for(profile, "/mmws/api/commands/Login", &body, "session");
-        }
         self.sites[profile][0].session(principal, "")
     }
 
-    /// Ends a session that [`Host::session`] made. One of a realm is left to the cap for each principal.
+    /// Ends a session that [`Host::session`] made.
     pub fn end(&self, profile: usize, id: &str) {
-        if PROFILES[profile] != "menandmice" {
-            self.sites[profile][0].revoke(id);
-        }
+        self.sites[profile][0].revoke(id);
     }
 
     /// The password pair as Basic has it.
@@ -110,12 +96,6 @@ impl Host {
         STANDARD.encode(format!("Aladdin:{}", self.password))
     }
 }
-
-/// Profiles that are not built in.
-const FILES: [(&str, &str); 2] = [
-    ("menandmice", include_str!("../../../tests/profiles/menandmice.toml")),
-    ("mashzone", include_str!("../../../tests/profiles/mashzone.toml")),
-];
 
 fn users(password: &str, admins: &str, key: &str) -> String {
     let policy = Policy { argon2_memory_kib: 8, argon2_passes: 1, argon2_lanes: 1, ..Policy::default() };

@@ -65,6 +65,23 @@ pub(super) fn is_nil(tag: &BytesStart<'_>) -> Result<bool, Reason> {
     Ok(nil)
 }
 
+/// The namespace of an element that stands in no other: what its own attributes bind its prefix to.
+pub(super) fn namespace(tag: &BytesStart<'_>) -> Result<Option<Box<str>>, Reason> {
+    let name = tag.name().0;
+    let prefix = name.split_once(':').map_or("", |(prefix, _)| prefix);
+    for attribute in tag.attributes() {
+        let attribute = attribute.map_err(|_| Reason::Unreadable)?;
+        let key = attribute.key.0;
+        let bound = if key == "xmlns" { Some("") } else { key.strip_prefix("xmlns:") };
+        if bound == Some(prefix) {
+            let value = attribute.normalized_value(quick_xml::XmlVersion::Implicit1_0);
+            let value = value.map_err(|_| Reason::Unreadable)?;
+            return Ok(if value.is_empty() { None } else { Some(value.as_ref().into()) });
+        }
+    }
+    Ok(None)
+}
+
 /// Whether a blank stands behind every quoted value that is not the last.
 fn are_apart(attributes: &str) -> bool {
     let (mut quote, mut closed) = (None, false);
