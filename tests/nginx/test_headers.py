@@ -1,6 +1,9 @@
 """Fact 5 and fact 12: what nobody may bring in from outside, what is set inward, and which cookies go out."""
 
+from harness import Nginx
 from promises import let_in, promise, refused, same
+from upstream import Upstream
+from wire import Http2, Wire
 
 SPELLINGS = [
     "X-User", "x-user", "X_User", "x_user", "X.User", "X~User", "X-USER", "X_USER", "X!User", "X+User", "X'User", "X-User-Id", "X.User_Id",
@@ -135,3 +138,55 @@ def kept_spent(nginx):
     answer = let_in(nginx.ask("GET", "/a", "X-Keep-User: Aladdin", "X-Keep-Password: OpenSesame"), "Aladdin")
     assert b"OpenSesame" not in answer.body, answer
     refused(nginx.ask("GET", "/a", "X-Keep-User: Aladdin", "X-Keep-Password: wrong"))
+
+
+def broken_heads():
+    """Requests that nginx refuses while it reads their heads, each with an identity header that it has read by then."""
+    forged = "X-User: admin@test.com\r\nx_roles: admin@test.com\r\n"
+    return {
+        "two Hosts": f"GET /a HTTP/1.1\r\n{forged}Host: a\r\nHost: b\r\n\r\n",
+        "no Host": f"GET /a HTTP/1.1\r\n{forged}\r\n",
+        "a bad Host": f"GET /a HTTP/1.1\r\n{forged}Host: a/../b\r\n\r\n",
+        "a bad length": f"POST /a HTTP/1.1\r\n{forged}Host: a\r\nContent-Length: x\r\n\r\n",
+        "two lengths": f"POST /a HTTP/1.1\r\n{forged}Host: a\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\n",
+        "a length and chunks": f"POST /a HTTP/1.1\r\n{forged}Host: a\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n",
+        "an odd coding": f"POST /a HTTP/1.1\r\n{forged}Host: a\r\nTransfer-Encoding: odd\r\n\r\n",
+        "a line that is none": f"GET /a HTTP/1.1\r\n{forged}Host: a\r\n\x01\x02: x\r\n\r\n",
+        "a header too long": f"GET /a HTTP/1.1\r\n{forged}Host: a\r\nX-Long: {'x' * 40000}\r\n\r\n",
+        "a body too long": f"POST /a HTTP/1.1\r\n{forged}Host: a\r\nContent-Length: 90000\r\n\r\n",
+        "TRACE": f"TRACE /a HTTP/1.1\r\n{forged}Host: a\r\n\r\n",
+        "CONNECT": f"CONNECT a:1 HTTP/1.1\r\n{forged}Host: a\r\n\r\n",
+    }
+
+
+@promise("fact 5: nor by the error page of a request that nginx refused while it read its head", shared=False, valgrind=True)
+def error_pages():
+    codes = "400 405 413 414 431 494 495 501"
+    http = """
+    janua_config {janua}; underscores_in_headers on; client_max_body_size 1k; %s
+    server { listen 127.0.0.1:{port}; listen 127.0.0.1:{h2} http2; error_page CODES /error; location / { proxy_pass http://{upstream}; } }
+    server { listen 127.0.0.1:{other}; error_page CODES @error; location / { proxy_pass http://{upstream}; }
+        location @error { proxy_pass http://{upstream}; } }""".replace("CODES", codes)
+    for mode in ("janua off;", "janua optional;"):
+        with Nginx("error-pages", http % mode, upstream=Upstream()) as nginx:
+            for port in (nginx.port, nginx.other):
+                for what, head in broken_heads().items():
+                    with Wire(port) as wire:
+                        wire.socket.settimeout(2 if nginx.watched else 0.2)
+                        try:
+                            wire.send(head.encode("latin-1"))
+                            wire.read()
+                        except OSError:
+                            pass  # closed without a word, or it waits for a body that nobody sends
+                    for _, target, headers, _ in nginx.upstream.seen:
+                        forged = [pair for pair in headers if pair[1] == "admin@test.com"]
+                        assert not forged, f"{what}, {mode}: {target} went upstream with {forged}"
+            with Http2(("127.0.0.1", nginx.h2)) as connection:
+                for lines in ([("Host", "a"), ("content-length", "x")], [("Host", "a/../b")], []):
+                    try:
+                        connection.ask("GET", "/a", [("X-User", "admin@test.com"), *lines])
+                    except OSError:
+                        break
+            forged = [pair for _, _, headers, _ in nginx.upstream.seen for pair in headers if pair[1] == "admin@test.com"]
+            assert not forged, forged
+            assert nginx.upstream.seen, "no error page was asked of the upstream: nothing was shown"

@@ -64,7 +64,7 @@ class Upstream:
                 head, _, data = data.partition(b"\r\n\r\n")
                 lines = head.decode("latin-1").split("\r\n")
                 headers = [tuple(p.strip() for p in line.split(":", 1)) for line in lines[1:]]
-                length = sum(int(v) for k, v in headers if k.lower() == "content-length")
+                length = sum(int(v) for k, v in headers if k.lower() == "content-length" and v.isdigit())
                 while len(data) < length:
                     part = self.read(wire)
                     if not part:
