@@ -63,8 +63,6 @@ def main():
     Options.module = (given.module or Options.module).resolve()
     Options.faults = (given.faults or Options.faults).resolve()
     Options.valgrind = given.valgrind
-    if given.valgrind and not given.module:
-        Options.module = Options.module.parent / "build" / Options.module.name  # the same with the names of functions
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # what was started is ended on the way out
     promises = list(chosen(given.name, given.valgrind))
     if given.list:
