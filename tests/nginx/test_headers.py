@@ -159,7 +159,8 @@ def broken_heads():
     }
 
 
-@promise("fact 5: nor by the error page of a request that nginx refused while it read its head", shared=False, valgrind=True)
+# Not under valgrind: after "a length and chunks" with a proxied error page nginx 1.22.1 reads freed memory, without any module too.
+@promise("fact 5: nor by the error page of a request that nginx refused while it read its head", shared=False)
 def error_pages():
     codes = "400 405 413 414 431 494 495 501"
     http = """
