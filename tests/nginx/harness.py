@@ -33,7 +33,7 @@ pid {folder}/nginx.pid; error_log {folder}/error.log {level};
 events {{ worker_connections 1024; }}
 http {{
     {temporary}
-    {access} keepalive_timeout 60s;
+    {access} keepalive_timeout 60s; keepalive_requests 1000000;
     {http}
 }}
 """
