@@ -23,7 +23,7 @@ pub struct Stamp {
     changed: [i64; 4],
 }
 
-/// The state of a file now. Errors: [`Status::Unavailable`] when it is not there.
+/// The state of a file now. Errors: `Status::Unavailable` when it is not there.
 pub fn look(path: &Path) -> Result<Stamp> {
     fs::metadata(path).map(|metadata| stamp(&metadata)).map_err(|error| cannot("read", path, &error))
 }
@@ -61,7 +61,7 @@ pub struct Locked {
 }
 
 impl Locked {
-    /// Waits at most five seconds for the lock. Errors: [`Status::Unavailable`] when another process keeps it.
+    /// Waits at most five seconds for the lock. Errors: `Status::Unavailable` when another process keeps it.
     pub fn open(path: &Path) -> Result<Locked> {
         let path = fs::canonicalize(path).map_err(|error| cannot("find", path, &error))?;
         let deadline = Instant::now() + LOCK_WAIT;
@@ -92,7 +92,7 @@ impl Locked {
 
     /// Puts `text` in the file's place, with its owner, group and mode; on disk before it returns.
     ///
-    /// Errors: [`Status::Unavailable`]; then the old file stands as it was.
+    /// Errors: `Status::Unavailable`; then the old file stands as it was.
     pub fn replace(self, text: &str) -> Result<()> {
         let metadata = self.file.metadata().map_err(|error| cannot("read", &self.path, &error))?;
         let name = self.path.file_name().unwrap_or_default().to_string_lossy().into_owned();

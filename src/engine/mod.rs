@@ -14,6 +14,7 @@ mod decide;
 pub mod decision;
 #[allow(clippy::module_inception)]
 pub mod engine;
+mod keys;
 mod login;
 mod metrics;
 mod policy;

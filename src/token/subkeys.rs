@@ -91,6 +91,22 @@ impl Opening {
         }
     }
 
+    /// Drops the kept keys whose ring key is not `good`. What another thread is using is left for the next time.
+    pub fn retain(&self, good: impl Fn(&KeyId) -> bool) {
+        let gone = |kept: &Option<Kept>| kept.as_ref().is_some_and(|kept| !good(&kept.id));
+        for slot in self.slots.iter() {
+            if !slot.kept.try_read().is_some_and(|kept| gone(&kept)) {
+                continue;
+            }
+            if let Some(mut kept) = slot.kept.try_write()
+                && gone(&kept)
+            {
+                slot.hint.store(0, Ordering::Relaxed);
+                *kept = None;
+            }
+        }
+    }
+
     /// How many keys are kept now.
     #[cfg(test)]
     pub fn count(&self) -> usize {
@@ -137,6 +153,16 @@ impl Minting {
         }
         Some(result)
     }
+
+    /// Drops the keys of a ring key that does not sign now. What another thread is using is left for the next time.
+    pub fn retain(&self, signing: Option<KeyId>) {
+        let gone = |mint: &Option<Mint>| mint.as_ref().is_some_and(|mint| Some(mint.id) != signing);
+        if let Some(mut kept) = self.0[0].try_write()
+            && gone(&kept)
+        {
+            *kept = None;
+        }
+    }
 }
 
 #[cfg(test)]
@@ -173,6 +199,26 @@ mod tests {
             assert!(opening.with(&id, &salt, |_| ()).is_some(), "the newest is there");
         }
         assert_eq!(opening.count(), SLOTS);
+    }
+
+    #[test]
+    fn keys_of_a_ring_key_that_is_good_no_more_are_dropped() {
+        let (ring, other) = (Keyring::ephemeral(1_000).unwrap(), Keyring::ephemeral(1_000).unwrap());
+        let (id, gone) = (key_of(&ring).id(), key_of(&other).id());
+        let opening = Opening::new();
+        for salt in [[1; 8], [2; 8]] {
+            opening.keep(id, salt, sealing(key_of(&ring), &salt).unwrap());
+            opening.keep(gone, salt, sealing(key_of(&other), &salt).unwrap());
+        }
+        opening.retain(|known| *known == id);
+        assert_eq!(opening.count(), 2);
+        assert!(opening.with(&gone, &[1; 8], |_| ()).is_none() && opening.with(&id, &[1; 8], |_| ()).is_some());
+        let minting = Minting::new();
+        minting.with(key_of(&ring), &[1; 8], |_| ()).unwrap();
+        minting.retain(Some(id));
+        assert!(minting.0[0].read().is_some(), "it signs");
+        minting.retain(Some(gone));
+        assert!(minting.0[0].read().is_none());
     }
 
     #[test]
