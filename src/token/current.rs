@@ -10,7 +10,7 @@ use crate::crypto::keyring::MAX_KEYS;
 use crate::crypto::{KeyId, Keyring};
 use parking_lot::{MappedRwLockReadGuard, Mutex, RwLock, RwLockReadGuard};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::time::Duration;
 
 const PLACES: usize = 4;
@@ -59,15 +59,17 @@ impl Held {
 pub(super) struct Current {
     places: [RwLock<Option<Held>>; PLACES],
     at: AtomicUsize,
+    generation: AtomicU64,
     writing: Mutex<()>,
 }
 
 impl Current {
     pub fn new(ring: Arc<Keyring>) -> Current {
+        let generation = AtomicU64::new(ring.generation());
         let places = [(); PLACES].map(|()| RwLock::new(None));
         let [first, ..] = &places;
         *first.write() = Some(Held::first(ring));
-        Current { places, at: AtomicUsize::new(0), writing: Mutex::new(()) }
+        Current { places, at: AtomicUsize::new(0), generation, writing: Mutex::new(()) }
     }
 
     /// The ring in force, which stays whole while it is held. Hold it for one piece of work. No allocation, no waiting,
@@ -83,6 +85,11 @@ impl Current {
         }
     }
 
+    /// The generation of the ring in force: what was found good in it is good without another look. One load.
+    pub fn generation(&self) -> u64 {
+        self.generation.load(Ordering::Acquire)
+    }
+
     /// Puts `ring` in force if it is newer; `begin` is told each place of the count that begins anew.
     ///
     /// Errors: `Status::Refused` as [`Keyring::follows`]; `Status::Unavailable` when every other place is still in use.
@@ -93,6 +100,7 @@ impl Current {
         if !ring.follows(&in_force.ring)? {
             return Ok(false);
         }
+        let generation = ring.generation();
         let (next, fresh) = in_force.next(Arc::new(ring));
         drop(in_force);
         let now = self.at.load(Ordering::Relaxed);
@@ -103,6 +111,7 @@ impl Current {
         *place = Some(next);
         drop(place);
         self.at.store(at, Ordering::Release);
+        self.generation.store(generation, Ordering::Release);
         Ok(true)
     }
 
@@ -141,7 +150,7 @@ mod tests {
         let [first, second, third] = three();
         let current = Current::new(Arc::new(first));
         assert_eq!(current.replace(third, |_| ()), Ok(true));
-        assert_eq!(current.get().ring.generation(), 3);
+        assert_eq!((current.get().ring.generation(), current.generation()), (3, 3));
         assert_eq!(current.replace(second, |_| ()).unwrap_err().status, crate::base::Status::Refused);
         assert_eq!(
             current.replace(Keyring::ephemeral(NOW).unwrap(), |_| ()).unwrap_err().status,

@@ -39,7 +39,7 @@ use super::claims::{self, Claims, LARGEST};
 use super::current::Current;
 use super::epoch::Epoch;
 use super::extra::Extra;
-use super::subkeys::{Mint, Minting, Opening, Salt, sealing};
+use super::subkeys::{At, Mint, Minting, Opening, Salt, sealing};
 use crate::base::encoding::{base64url, base64url_decode};
 use crate::base::{Clock, Error, Now, Reason, Result, random};
 use crate::crypto::digest::{sha256, sha256_16};
@@ -183,21 +183,25 @@ impl Sealer {
         let parts = Parts::of(header).filter(|parts| parts.version == VERSION).ok_or(Reason::TokenMalformed)?;
         let Parts { id, salt, nonce, .. } = parts;
 
-        let held = self.current.get();
-        let key = held.ring.find(&id, now.unix()).ok_or(Reason::TokenForeign)?;
         let aad = associated(header, binding);
-        let known = self.opening.with(&id, &salt, |key| {
+        let at = At { generation: self.current.generation(), now: now.unix() };
+        let known = self.opening.with(&id, &salt, at, |key| {
             key.open_in_place(Nonce::assume_unique_for_key(nonce), Aad::from(aad), &mut *sealed).is_ok()
         });
-        let good = known.unwrap_or_else(|| {
-            let Some(subkey) = sealing(key, &salt) else { return false };
-            let nonce = Nonce::assume_unique_for_key(nonce);
-            let good = subkey.open_in_place(nonce, Aad::from(aad), &mut *sealed).is_ok();
-            if good {
-                self.opening.keep(id, salt, subkey);
+        let good = match known {
+            Some(good) => good,
+            None => {
+                let held = self.current.get();
+                let key = held.ring.find(&id, now.unix()).ok_or(Reason::TokenForeign)?;
+                let subkey = sealing(key, &salt).ok_or(Reason::TokenForged)?;
+                let nonce = Nonce::assume_unique_for_key(nonce);
+                let good = subkey.open_in_place(nonce, Aad::from(aad), &mut *sealed).is_ok();
+                if good {
+                    self.opening.keep(key, held.ring.generation(), salt, subkey);
+                }
+                good
             }
-            good
-        });
+        };
         if !good {
             return Err(Reason::TokenForged);
         }
