@@ -6,5 +6,6 @@ mod explain;
 mod folder;
 mod init;
 mod keys;
+mod rotation;
 mod users;
 mod whole;

@@ -24,6 +24,7 @@ mod reasons;
 mod redact;
 mod request;
 mod roster;
+mod rotation;
 mod sample;
 mod sys;
 mod tenant;
@@ -60,7 +61,7 @@ enum What {
     User(user::Arguments),
     /// Add and list what users belong to: vaults, central servers
     Tenant(tenant::Arguments),
-    /// Make a keyring, or show the ages and states of its keys
+    /// Make a keyring, show the ages and states of its keys, rotate them
     Keyring(keyring::Arguments),
     /// Read and build a configuration as a host would, and say what was found
     Check(check::Arguments),
