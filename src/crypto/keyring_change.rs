@@ -37,6 +37,9 @@ pub enum Haste {
 
 /// Adds a key that verifies everywhere and does not sign before [`rotate`]; from `now + lead` on it may.
 ///
+/// `now` was read before the file's lock was waited for, five seconds at the most: the two minutes that the lead has for
+/// clocks have room for that.
+///
 /// Errors: `Status::Refused` when there is such a key already; `Status::Invalid` for a lead under [`PUBLISH_LEAD`]; as
 /// [`Keyring::load`]; `Status::Unavailable` when the file cannot be locked or replaced, `Status::Random`.
 pub fn publish(path: &Path, now: i64, lead: i64) -> Result<Coming> {
