@@ -335,10 +335,13 @@ janua_status janua_engine_attach(const janua_engine *engine,
  * and goes on where it stopped at the next call. A host that never calls it stays safe: ends are
  * judged at each check, not by sweeping.
  *
- * *Returns*: JANUA_OK; JANUA_E_UNAVAILABLE when a file or the store did not answer (what was read
- * last stays in force); JANUA_E_FORK; JANUA_E_NULL. *Blocks*: may wait. *Since*: 0.1.0.
+ * *Returns*: JANUA_OK; JANUA_E_UNAVAILABLE when a file or the store did not answer; JANUA_E_INVALID
+ * for a file that is wrong, JANUA_E_REFUSED for a keyring that is older than the one in force or
+ * another one (what was read last stays in force each time); JANUA_E_FORK; JANUA_E_NULL. *Blocks*: may wait. *Since*: 0.1.0.
  */
-janua_status janua_maintain(const janua_engine *engine, uint32_t budget_us, janua_error *err);
+janua_status janua_maintain(const janua_engine *engine,
+                            uint32_t budget_us,
+                            janua_error *err);
 
 /**
  * The names of headers that no request may bring in from outside, since the application trusts
@@ -427,7 +430,7 @@ void janua_site_free(janua_site *site);
 /* What WOULD_BLOCK waits for. Stable: a number is never given another meaning. */
 #define JANUA_WAIT_NONE                        0 /* Nothing. */
 #define JANUA_WAIT_HASH                        1 /* A password hash: tens of milliseconds of one core. */
-#define JANUA_WAIT_STORE                       2 /* The store or the directory. */
+#define JANUA_WAIT_STORE                       2 /* The store, the directory or the keyring's file. */
 #define JANUA_WAIT_TICKET                      3 /* A Kerberos or NTLM ticket. */
 
 /** Of a call: never hash, wait or write a store (rule 6). For event loops. */
@@ -899,7 +902,7 @@ janua_status janua_config_set_directory(janua_config *config,
 #define JANUA_EVENT_TOKEN                      5 /* A token was issued. */
 #define JANUA_EVENT_TENANT                     6 /* A session chose a tenant. */
 #define JANUA_EVENT_EVICTION                   7 /* A session was put out to make room (the cap per principal). */
-#define JANUA_EVENT_ALARM                      8 /* Something an operator must look at: the clock jumped, guesses over the whole site. */
+#define JANUA_EVENT_ALARM                      8 /* Something an operator must look at: the clock jumped, guesses over the whole site, a bad keyring file. */
 
 /** One event. It holds no credential. The views live until the callback returns. */
 typedef struct {

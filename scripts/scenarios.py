@@ -4,7 +4,8 @@
     scripts/scenarios.py --base http://127.0.0.1:8080 FILE...
     scripts/scenarios.py --door 'target/demo/host {folder}/janua.toml {port} :{system}' FILE_OR_FOLDER...
 
-With --door the command is started anew for each file, on a folder made ready for it, and stopped by its process id. It must
+With --http2 the requests go over HTTP/2 with prior knowledge; steps that HTTP/2 cannot say (`raw`, Connection, two Hosts) are
+left out. With --door the command is started anew for each file, on a folder made ready for it, and stopped by its process id. It must
 listen on {port} of 127.0.0.1 in the foreground, and its log must hold no secret. {system} is the name of the file's folder. Python 3.11, standard library only.
 """
 
@@ -22,10 +23,11 @@ import tempfile
 import time
 import tomllib
 
+from scenario_wire import Answer, Wrong, exchange, exchange2, http1_only, request_bytes
+
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 SCENARIOS = ROOT / "tests" / "scenarios"
 LONGEST_WAIT = 3
-SECONDS_FOR_AN_ANSWER = 20
 
 FILE_KEYS = {"about", "config", "let", "secrets", "scenario"}
 SCENARIO_KEYS = {"name", "let", "step"}
@@ -38,12 +40,7 @@ CLASSES = {
     "time": "[0-9TZ:.+-]", "any": r"[\s\S]",
 }
 PLACEHOLDER = re.compile(r"\{\{(\w+)(?::(\d+))?\}\}")
-TOLD = {"x_user": "user", "x_user_id": "id", "x_roles": "roles", "x_tenant": "tenant", "x_session_ref": "session"}
 NOBODY = {"user": "", "id": "", "roles": [], "tenant": "", "session": ""}
-
-
-class Wrong(Exception):
-    """What a step expected and did not get."""
 
 
 # ---------------------------------------------------------------- the files
@@ -136,139 +133,6 @@ def same(pattern, value, at=""):
         raise Wrong(f"json {at or '/'}: {value!r} is not {pattern!r}")
 
 
-# ---------------------------------------------------------------- the wire
-
-
-class Answer:
-    """An answer as it came over the wire; status 0 when there was none."""
-
-    def __init__(self, data, head_only):
-        self.status, self.headers, self.body = 0, [], b""
-        while True:
-            head, _, rest = data.partition(b"\r\n\r\n")
-            lines = head.decode("latin-1").split("\r\n")
-            if not lines[0].startswith("HTTP/"):
-                return
-            self.status = int(lines[0].split(" ")[1])
-            if self.status != 100:
-                break
-            data = rest
-        self.headers = [tuple(part.strip() for part in line.split(":", 1)) for line in lines[1:] if ":" in line]
-        if head_only or self.status in (204, 304):
-            if rest and not head_only:
-                raise Wrong(f"a {self.status} with a body")
-            return
-        self.body = rest
-        if any(v.lower() == "chunked" for v in self.all("Transfer-Encoding")):
-            self.body = unchunk(rest)
-        elif self.all("Content-Length"):
-            length = int(self.all("Content-Length")[0])
-            if len(rest) != length:
-                raise Wrong(f"Content-Length {length}, and {len(rest)} bytes came")
-
-    def all(self, name):
-        """Every value of a header."""
-        return [value for key, value in self.headers if key.lower() == name.lower()]
-
-    def text(self):
-        """The body as text."""
-        return self.body.decode("utf-8", "replace")
-
-    def json(self):
-        """The body as JSON."""
-        try:
-            return json.loads(self.body)
-        except ValueError as error:
-            raise Wrong(f"not JSON: {self.text()[:300]!r}") from error
-
-    def told(self):
-        """What the upstream was told, when this is its answer: identity headers folded as a gateway folds them."""
-        pairs = []
-
-        def collect(members):
-            pairs.append(members)
-            return dict(members)
-
-        try:
-            whole = json.loads(self.body, object_pairs_hook=collect)
-        except ValueError:
-            return None
-        if self.status != 200 or not isinstance(whole, dict) or set(whole) - {"query"} != {"method", "path", "told"}:
-            return None
-        headers = {}
-        for name, value in pairs[0]:
-            headers.setdefault(re.sub(r"[^a-z0-9]", "_", name.lower()), []).append(value)
-        told = {member: ",".join(headers.get(name, [])) for name, member in TOLD.items()}
-        told["roles"] = [role for role in told["roles"].split(",") if role]
-        told["extra"] = {n[8:]: ",".join(values) for n, values in headers.items() if n.startswith("x_extra_")}
-        return {**told, "method": whole["method"], "path": whole["path"]}
-
-
-def unchunk(data):
-    """Takes chunked coding off."""
-    body = b""
-    while data:
-        size, _, data = data.partition(b"\r\n")
-        count = int(size.split(b";")[0], 16)
-        if count == 0:
-            break
-        body, data = body + data[:count], data[count + 2 :]
-    return body
-
-
-def encode(text, latin1):
-    """The bytes of a text of a step."""
-    return text.encode("latin-1" if latin1 else "utf-8")
-
-
-def request_bytes(step, folder, host):
-    """The bytes of a step's request."""
-    latin1 = step.get("latin1", False)
-    if "raw" in step:
-        return encode(step["raw"], latin1)
-    body = encode(step.get("body", ""), latin1)
-    if "body_file" in step:
-        body = (folder / step["body_file"]).read_bytes()
-    lines = list(step.get("headers", []))
-    names = {line.split(":", 1)[0].lower() for line in lines}
-    method, target = step["send"].split(" ", 1)
-    added = []
-    if "host" not in names:
-        added.append(f"Host: {host}")
-    if "connection" not in names:
-        added.append("Connection: close")
-    carries = "body" in step or "body_file" in step or method in ("POST", "PUT", "PATCH")
-    if carries and not names & {"content-length", "transfer-encoding"}:
-        added.append(f"Content-Length: {len(body)}")
-    head = "\r\n".join([f"{method} {target} HTTP/1.1"] + added + lines) + "\r\n\r\n"
-    return encode(head, latin1) + body
-
-
-def exchange(address, data, client, cut):
-    """Sends bytes, reads until the other side closes. `cut`: nothing more will come, and the other side is told."""
-    got = b""
-    source = (client, 0) if client else None
-    with socket.create_connection(address, SECONDS_FOR_AN_ANSWER, source_address=source) as wire:
-        wire.settimeout(SECONDS_FOR_AN_ANSWER)
-        try:
-            wire.sendall(data)
-            if cut:
-                wire.shutdown(socket.SHUT_WR)
-        except OSError:
-            pass  # refused before the end: the answer says why
-        while True:
-            try:
-                part = wire.recv(65536)
-            except TimeoutError as error:
-                raise Wrong(f"no end of the answer within {SECONDS_FOR_AN_ANSWER} s; so far {got[:200]!r}") from error
-            except OSError:
-                break
-            if not part:
-                break
-            got += part
-    return got
-
-
 # ---------------------------------------------------------------- a step
 
 
@@ -334,15 +198,24 @@ def check_upstream(step, answer):
         same(value, told.get(key), f"/{key}")
 
 
+def ask(step, door, folder):
+    """Sends a step's request the way this door is spoken to."""
+    if door.http2:
+        return exchange2(door.address, step, folder, door.host)
+    data = request_bytes(step, folder, door.host)
+    return Answer(exchange(door.address, data, step.get("client"), "raw" in step), data.startswith(b"HEAD "))
+
+
 def do(step, door, known, folder):
     """One step: send, compare, capture."""
+    if door.http2 and http1_only(step):
+        return
     if step.get("restart"):
         door.restart()
     for _ in range(step.get("times", 1)):
         time.sleep(step.get("wait", 0))
         step = fill(step, known)
-        data = request_bytes(step, folder, door.host)
-        answer = Answer(exchange(door.address, data, step.get("client"), "raw" in step), data.startswith(b"HEAD "))
+        answer = ask(step, door, folder)
         check(step, answer)
     for name, source in step.get("capture", {}).items():
         known[name] = pick(answer, source)
@@ -359,6 +232,8 @@ def do(step, door, known, folder):
 
 class Running:
     """A door that somebody else started."""
+
+    http2 = False
 
     def __init__(self, base):
         match = re.fullmatch(r"http://([^:/]+):(\d+)/?", base)
@@ -499,6 +374,7 @@ def main():
     kind.add_argument("--door", help="how to start one: a command with {folder} and {port}")
     kind.add_argument("--check", action="store_true", help="only read the files")
     options.add_argument("--janua", default=str(ROOT / "target" / "release" / "janua"), help="the administrator's command")
+    options.add_argument("--http2", action="store_true", help="speak HTTP/2 with prior knowledge")
     options.add_argument("--verbose", action="store_true", help="name every scenario")
     options.add_argument("place", nargs="*", help="files or folders; all scenarios when none is named")
     given = options.parse_args()
@@ -508,6 +384,8 @@ def main():
     if given.check:
         print(f"{sum(len(load(f)['scenario']) for f in found)} scenarios in {len(found)} files are well-formed")
         return 0
+
+    Running.http2 = given.http2
 
     def open_door(config, system):
         return Running(given.base) if given.base else Started(given.door, given.janua, config, system)

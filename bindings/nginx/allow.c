@@ -159,7 +159,8 @@ static ngx_int_t ngx_janua_reroute(ngx_http_request_t *r, ngx_janua_state_t *s)
 /* Lets the request pass. Returns NGX_OK, NGX_DONE after a new start, or the status to refuse with. */
 ngx_int_t ngx_janua_allow(ngx_http_request_t *r, ngx_janua_state_t *s)
 {
-    ngx_flag_t same = ngx_janua_equal(&s->decision.path, &r->uri) && ngx_janua_equal(&s->decision.method, &r->method_name);
+    ngx_flag_t same = ngx_janua_equal(&s->decision.path, &r->uri)
+                      && ngx_janua_equal(&s->decision.method, &r->method_name);
 
     if (s->cut) {
         return ngx_janua_failed(s, NGX_HTTP_REQUEST_ENTITY_TOO_LARGE);

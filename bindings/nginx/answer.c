@@ -72,6 +72,8 @@ static void ngx_janua_start_afresh(ngx_http_request_t *r)
     ngx_str_null(&r->headers_out.status_line);
     r->headers_out.content_type_len = 0;
     r->err_status = 0;
+    r->allow_ranges = 0;
+    r->disable_not_modified = 1; /* If-Match and its like are about a page, not about this */
 }
 
 /* Sends the decision's own answer and ends the request. The body of the request is read and thrown away first: what is

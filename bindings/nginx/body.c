@@ -76,7 +76,10 @@ ngx_int_t ngx_janua_read_body(ngx_http_request_t *r, ngx_janua_state_t *s)
 {
     ngx_int_t rc;
 
-    if (s->asked || (s->input.flags & JANUA_REQUEST_BODY_GIVEN) || ngx_janua_fault(r, BODY)) {
+    if (ngx_janua_fault(r, BODY)) {
+        return ngx_janua_failed(s, NGX_HTTP_INTERNAL_SERVER_ERROR);
+    }
+    if (s->asked || (s->input.flags & JANUA_REQUEST_BODY_GIVEN)) {
         ngx_janua_log(NGX_LOG_ALERT, r, "%s", "asked for a body again");
         return ngx_janua_failed(s, NGX_HTTP_INTERNAL_SERVER_ERROR);
     }

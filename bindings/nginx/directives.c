@@ -208,17 +208,17 @@ static char *ngx_janua_merge_pools(ngx_conf_t *cf, ngx_janua_loc_conf_t *prev, n
             conf->pools[pool] = prev->pools[pool];
             conf->pool_names[pool] = prev->pool_names[pool];
         }
-        if (conf->pools[pool] == NGX_CONF_UNSET_PTR) {
+        if (conf->pools[pool] == NGX_CONF_UNSET_PTR || conf->pools[pool] == NULL) {
             conf->pools[pool] = NULL;
-        }
-        if (conf->pools[pool] == NULL && conf->mode != NGX_JANUA_OFF) {
-            mcf->own_pools |= 1u << pool;
+            conf->pool_names[pool] = ngx_janua_own_pools[pool];
+            mcf->own_pools |= (conf->mode != NGX_JANUA_OFF) << pool;
         }
     }
-    if (conf->pools[NGX_JANUA_POOL_STORE] && conf->pools[NGX_JANUA_POOL_STORE] == conf->pools[NGX_JANUA_POOL_HASH]) {
+    if (conf->mode != NGX_JANUA_OFF && ngx_janua_same(&conf->pool_names[0], &conf->pool_names[1])) {
         ngx_log_error(NGX_LOG_EMERG, cf->log, 0,
-                      "\"janua_thread_pool\" and \"janua_hash_pool\" both name \"%V\": hashing needs a pool of its own in %s:%ui",
-                      &conf->pool_names[NGX_JANUA_POOL_HASH], conf->pool_place.file, conf->pool_place.line);
+                      "\"janua_thread_pool\" and \"janua_hash_pool\" are both \"%V\": hashing needs a pool of its own "
+                      "in %s:%ui",
+                      &conf->pool_names[0], conf->pool_place.file, conf->pool_place.line);
         return NGX_CONF_ERROR;
     }
     return NGX_CONF_OK;

@@ -7,6 +7,8 @@
 
 extern ngx_module_t ngx_thread_pool_module;
 
+ngx_str_t ngx_janua_own_pools[] = {ngx_string("janua"), ngx_string("janua_hash")};
+
 static void ngx_janua_engine_end(void *data)
 {
     ngx_janua_engine_t *engine = data;
@@ -94,7 +96,7 @@ ngx_janua_engine_t *ngx_janua_engine_get(ngx_conf_t *cf, ngx_str_t *path)
     return engine;
 }
 
-static ngx_flag_t ngx_janua_same(ngx_str_t *a, ngx_str_t *b)
+ngx_flag_t ngx_janua_same(ngx_str_t *a, ngx_str_t *b)
 {
     return a->len == b->len && (a->len == 0 || ngx_memcmp(a->data, b->data, a->len) == 0);
 }
@@ -185,8 +187,8 @@ ngx_int_t ngx_janua_collect_strip_list(ngx_conf_t *cf)
  * threads. One that the configuration declares under the same name is taken as it is. */
 static ngx_thread_pool_t *ngx_janua_own_pool(ngx_cycle_t *cycle, ngx_uint_t which)
 {
-    static ngx_str_t names[] = {ngx_string("janua"), ngx_string("janua_hash")};
-    ngx_thread_pool_t *pool = ngx_thread_pool_get(cycle, &names[which]);
+    ngx_str_t *name = &ngx_janua_own_pools[which];
+    ngx_thread_pool_t *pool = ngx_thread_pool_get(cycle, name);
     ngx_conf_file_t file;
     ngx_array_t args;
     ngx_conf_t cf;
@@ -204,7 +206,7 @@ static ngx_thread_pool_t *ngx_janua_own_pool(ngx_cycle_t *cycle, ngx_uint_t whic
     }
     word = ngx_array_push_n(&args, 3);
     ngx_str_set(&word[0], "thread_pool");
-    word[1] = names[which];
+    word[1] = *name;
     word[2].data = threads;
     word[2].len = which == NGX_JANUA_POOL_HASH
                   ? (size_t) (ngx_sprintf(threads, "threads=%i%Z", ngx_max(ngx_ncpu, 2)) - threads) - 1
@@ -220,13 +222,12 @@ static ngx_thread_pool_t *ngx_janua_own_pool(ngx_cycle_t *cycle, ngx_uint_t whic
     if (ngx_thread_pool_module.commands[0].set(&cf, &ngx_thread_pool_module.commands[0], NULL) != NGX_CONF_OK) {
         return NULL;
     }
-    return ngx_thread_pool_get(cycle, &names[which]);
+    return ngx_thread_pool_get(cycle, name);
 }
 
 static ngx_janua_main_conf_t *ngx_janua_main_conf_of(ngx_cycle_t *cycle)
 {
-    return ngx_get_conf(cycle->conf_ctx, ngx_http_module) ? ngx_http_cycle_get_module_main_conf(cycle, ngx_http_janua_module)
-                                                          : NULL;
+    return ngx_http_cycle_get_module_main_conf(cycle, ngx_http_janua_module); /* NULL without a http block */
 }
 
 /* When the whole configuration is read, and with it the number of workers: the last moment that an error may have. */

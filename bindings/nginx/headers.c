@@ -63,20 +63,14 @@ static void ngx_janua_forget(ngx_http_request_t *r, ngx_table_elt_t *h)
     ngx_http_header_t *known = ngx_janua_known(r, h);
     ngx_table_elt_t **slot;
     ngx_array_t *array;
-    ngx_uint_t i, kept = 0;
 
     if (known == NULL) {
         return;
     }
     array = ngx_janua_array_of(r, known);
     if (array) {
-        slot = array->elts;
-        for (i = 0; i < array->nelts; i++) {
-            if (slot[i] != h) {
-                slot[kept++] = slot[i];
-            }
-        }
-        array->nelts = kept;
+        /* Lines of one name: all of them go. A new array, for a subrequest shares the old one with its parent. */
+        ngx_memzero(array, sizeof(*array));
         return;
     }
     slot = (ngx_table_elt_t **) ((char *) &r->headers_in + known->offset);
@@ -195,18 +189,21 @@ static ngx_flag_t ngx_janua_has_any(ngx_http_request_t *r, const janua_str *list
     return 0;
 }
 
-/* Every request of the http block, whether Janua judges it or not: what names a user comes from within alone. */
-ngx_int_t ngx_janua_post_read(ngx_http_request_t *r)
+/* Takes off what names a user: that comes from within alone. */
+ngx_int_t ngx_janua_strip(ngx_http_request_t *r)
 {
     ngx_janua_main_conf_t *mcf = ngx_http_get_module_main_conf(r, ngx_http_janua_module);
 
-    if (ngx_janua_fault(r, POST_READ)) {
-        return NGX_HTTP_INTERNAL_SERVER_ERROR;
-    }
     if (!ngx_janua_has_any(r, mcf->strip.elts, mcf->strip.nelts, mcf->strip_lengths)) {
-        return NGX_DECLINED;
+        return NGX_OK;
     }
-    if (ngx_janua_rebuild(r, mcf->strip.elts, mcf->strip.nelts) != NGX_OK) {
+    return ngx_janua_rebuild(r, mcf->strip.elts, mcf->strip.nelts);
+}
+
+/* Every request of the http block, whether Janua judges it or not. */
+ngx_int_t ngx_janua_post_read(ngx_http_request_t *r)
+{
+    if (ngx_janua_fault(r, POST_READ) || ngx_janua_strip(r) != NGX_OK) {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
     return NGX_DECLINED;

@@ -50,9 +50,7 @@ static void ngx_janua_upkeep_done(ngx_event_t *event)
             ngx_log_error(NGX_LOG_NOTICE, engine->cycle->log, 0, "janua: %V is well again", &engine->path);
         }
     }
-    if (!ngx_exiting) {
-        ngx_add_timer(&engine->timer, engine->again ? NGX_JANUA_SOON : NGX_JANUA_EVERY);
-    }
+    ngx_add_timer(&engine->timer, engine->again ? NGX_JANUA_SOON : NGX_JANUA_EVERY);
     engine->again = 0;
 }
 
@@ -61,9 +59,6 @@ static void ngx_janua_due(ngx_event_t *event)
     ngx_janua_engine_t *engine = event->data;
 
     event->timedout = 0;
-    if (ngx_exiting) {
-        return;
-    }
     if (ngx_thread_task_post(engine->pool, engine->task) != NGX_OK) {
         ngx_add_timer(event, NGX_JANUA_EVERY);
         return;

@@ -148,6 +148,8 @@ void *ngx_janua_create_loc_conf(ngx_conf_t *cf);
 char *ngx_janua_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child);
 
 /* engines.c */
+extern ngx_str_t ngx_janua_own_pools[NGX_JANUA_POOLS];
+ngx_flag_t ngx_janua_same(ngx_str_t *a, ngx_str_t *b);
 ngx_janua_engine_t *ngx_janua_engine_get(ngx_conf_t *cf, ngx_str_t *path);
 ngx_janua_site_t *ngx_janua_site_get(ngx_conf_t *cf, ngx_janua_loc_conf_t *conf);
 char *ngx_janua_check_workers(ngx_cycle_t *cycle, void *conf);
@@ -186,6 +188,7 @@ ngx_int_t ngx_janua_allow(ngx_http_request_t *r, ngx_janua_state_t *s);
 
 /* headers.c */
 ngx_int_t ngx_janua_post_read(ngx_http_request_t *r);
+ngx_int_t ngx_janua_strip(ngx_http_request_t *r);
 ngx_int_t ngx_janua_set_inward(ngx_http_request_t *r, const janua_decision *decision);
 ngx_int_t ngx_janua_add_answer_header(ngx_http_request_t *r, const janua_header *header);
 ngx_flag_t ngx_janua_name_is(const janua_str *name, const char *wanted);

@@ -101,8 +101,8 @@ ngx_int_t ngx_janua_ask(ngx_janua_state_t *s)
     janua_decision_clear(&s->decision);
     s->decision.size = sizeof(s->decision);
     status = janua_decide(s->site->handle, &s->input, JANUA_FAST, &s->decision, &err);
-    if (s->body) {
-        ngx_explicit_memzero(s->body, s->decision.outcome == JANUA_WOULD_BLOCK ? 0 : s->body_len);
+    if (s->body && s->decision.outcome != JANUA_WOULD_BLOCK) {
+        ngx_explicit_memzero(s->body, s->body_len);
     }
     if (status == JANUA_OK) {
         return NGX_OK;

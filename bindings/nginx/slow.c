@@ -7,7 +7,6 @@
 #define NGX_JANUA_PATIENCE 60000
 
 typedef struct {
-    ngx_janua_state_t *state; /* for the event loop; the thread leaves it alone */
     const janua_site *site;
     janua_request input;
     ngx_janua_file_t file;
@@ -101,7 +100,6 @@ static ngx_int_t ngx_janua_post(ngx_http_request_t *r, ngx_janua_state_t *s, ngx
         return NGX_ERROR;
     }
     work = task->ctx;
-    work->state = s;
     work->site = s->site->handle;
     work->input = s->input;
     work->pool = pool;

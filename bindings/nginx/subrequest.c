@@ -43,6 +43,22 @@ static ngx_int_t ngx_janua_decide_subrequest(ngx_http_request_t *r, ngx_janua_st
     return rc == NGX_OK ? NGX_DECLINED : rc;
 }
 
+/* A request that nginx refused while it still read the headers comes here by an `error_page` alone, and was not stripped.
+ * What a decision has set stays. */
+static ngx_int_t ngx_janua_preaccess_main(ngx_http_request_t *r)
+{
+    ngx_janua_state_t *s;
+
+    if (!r->internal) {
+        return NGX_DECLINED;
+    }
+    s = ngx_janua_state_find(r);
+    if ((s == NULL || s->step != NGX_JANUA_ALLOWED) && ngx_janua_strip(r) != NGX_OK) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+    return NGX_DECLINED;
+}
+
 ngx_int_t ngx_janua_preaccess(ngx_http_request_t *r)
 {
     ngx_janua_loc_conf_t *jlcf = ngx_http_get_module_loc_conf(r, ngx_http_janua_module);
@@ -52,7 +68,10 @@ ngx_int_t ngx_janua_preaccess(ngx_http_request_t *r)
     if (ngx_janua_fault(r, PREACCESS)) {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
-    if (r == r->main || jlcf->mode == NGX_JANUA_OFF) {
+    if (r == r->main) {
+        return ngx_janua_preaccess_main(r);
+    }
+    if (jlcf->mode == NGX_JANUA_OFF) {
         return NGX_DECLINED;
     }
     s = ngx_janua_state_make(r);

@@ -64,8 +64,28 @@ static u_char *ngx_janua_put_path(u_char *out, u_char *end, const janua_str *pat
     return out;
 }
 
-/* Method, path as a log may show it and, of what was let through, the query without the parameters that carried a
- * credential. Which ones did in a request that was refused nobody can tell: its query is left out. */
+/* The names of the parameters. Their values may be secrets that no profile knows of. */
+static u_char *ngx_janua_put_names(u_char *out, u_char *end, const janua_str *query)
+{
+    u_char before = '?';
+    size_t from, to, name;
+
+    for (from = 0; from < query->len; from = to + 1) {
+        for (to = from; to < query->len && query->ptr[to] != '&'; to++) { /* void */ }
+        for (name = from; name < to && query->ptr[name] != '='; name++) { /* void */ }
+        *out++ = before;
+        before = '&';
+        if (name < to) {
+            out = ngx_janua_escape(out, end, query->ptr + from, name - from, '"');
+        } else if (name > from) {
+            *out++ = '*'; /* a value without a name */
+        }
+    }
+    return out;
+}
+
+/* Method, path as a log may show it and, of what was let through, the names in the query without the parameters that
+ * carried a credential. Which ones did in a request that was refused nobody can tell: its query is left out. */
 static ngx_int_t ngx_janua_show_request(ngx_http_request_t *r, ngx_http_variable_value_t *v, ngx_janua_state_t *s)
 {
     const janua_decision *d = &s->decision;
@@ -73,8 +93,7 @@ static ngx_int_t ngx_janua_show_request(ngx_http_request_t *r, ngx_http_variable
     static const janua_str nothing = {"-", 1};
     const janua_str *method = d->method.len ? &d->method : &s->input.method;
     const janua_str *path = d->log_path.len ? &d->log_path : &nothing;
-    size_t query = d->outcome == JANUA_ALLOW ? d->query.len : 0;
-    size_t len = (method->len + path->len + query) * 3 + 2;
+    size_t len = (method->len + path->len + d->query.len) * 3 + 3;
     u_char *text = ngx_pnalloc(r->pool, len), *end = text + len, *p;
 
     if (text == NULL) {
@@ -83,9 +102,8 @@ static ngx_int_t ngx_janua_show_request(ngx_http_request_t *r, ngx_http_variable
     p = ngx_janua_escape(text, end, method->ptr, method->len, '%');
     *p++ = ' ';
     p = ngx_janua_put_path(p, end, path);
-    if (query) {
-        *p++ = '?';
-        p = ngx_janua_escape(p, end, d->query.ptr, query, '"');
+    if (d->outcome == JANUA_ALLOW) {
+        p = ngx_janua_put_names(p, end, &d->query);
     }
     ngx_janua_is(v, text, p);
     return NGX_OK;

@@ -6,6 +6,7 @@ pub mod clock;
 pub mod document;
 pub mod encoding;
 pub mod error;
+pub mod file;
 pub mod random;
 pub mod reason;
 pub mod secret;

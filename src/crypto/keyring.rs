@@ -2,7 +2,8 @@
 //!
 //! Called by `token` (to seal and open), by `engine` (keyed digests of the site) and by the admin command. A ring is
 //! immutable: rotation makes a new file and a new ring. What a key may do follows from its dates and the time asked
-//! about, so that every process and machine changes over at the same moment without a word between them.
+//! about, so that every process and machine changes over at the same moment without a word between them. How a file is
+//! changed stands in `keyring_change`, how a running process follows it in `keyring_watch`.
 //!
 //! Masters never leave this file: what goes out is a `Prk` to derive from, and ids that are derived themselves.
 
@@ -11,7 +12,8 @@ use super::keyring_text::{Dates, Entry, RingText, date_text};
 use super::mac::MacKey;
 use super::sys::Arena;
 use crate::base::encoding::hex;
-use crate::base::{Error, Result, Status, random};
+use crate::base::file::Stamp;
+use crate::base::{Error, Result, Status, random, secret};
 use ring::hkdf::{HKDF_SHA256, KeyType, Prk};
 use std::fmt;
 use std::path::Path;
@@ -23,9 +25,19 @@ pub type KeyId = [u8; 8];
 /// Most keys in one ring.
 pub const MAX_KEYS: usize = 32;
 
+/// Longest life of a token, in seconds: who makes tokens keeps to it, and what was signed so long ago has ended.
+pub const LONGEST_TOKEN: u32 = 400 * 86_400;
+
+/// How soon a running process has read a changed ring: its host calls maintenance about every second.
+const FOLLOW_SECS: i64 = 1;
+
+/// Seconds from a key's publication to its first signature at the least: twice the time in which every process follows,
+/// and two minutes by which clocks may differ. So whoever meets a token knows its key.
+pub const PUBLISH_LEAD: i64 = 2 * FOLLOW_SECS + 120;
+
 /// A first key is dated this many seconds back: nobody can have missed its publication, and a machine whose clock is
 /// behind, or a clock that is set back after the ring was made, must be able to sign with it too.
-const FIRST_KEY_BACK: i64 = 3600;
+pub(super) const BACK: i64 = 3600;
 
 const LABEL_KEY_ID: &[u8] = b"janua/1 kid";
 const LABEL_SITE: &[u8] = b"janua/1 site";
@@ -79,7 +91,7 @@ impl Key {
             State::Retired
         } else if passed(self.dates.verify_only) {
             State::VerifyOnly
-        } else if now >= self.dates.signing {
+        } else if now >= self.dates.signing && !self.dates.waits {
             State::Signing
         } else {
             State::Published
@@ -91,9 +103,14 @@ impl Key {
         self.dates.published
     }
 
-    /// When the key begins to sign, in Unix seconds.
+    /// When the key begins to sign, or from when it may if it [waits](Key::waits); in Unix seconds.
     pub fn signs_from(&self) -> i64 {
         self.dates.signing
+    }
+
+    /// Whether the key signs only after it is told to: `janua keyring rotate`.
+    pub fn waits(&self) -> bool {
+        self.dates.waits
     }
 
     /// When the key stops signing, if that is decided; in Unix seconds.
@@ -174,11 +191,16 @@ impl Keyring {
     /// read; `Status::Invalid` when owner or mode would let others read or change it, when it is not a keyring, or
     /// when no key of it signs at `now` (Unix seconds).
     pub fn load(path: &Path, now: i64) -> Result<Keyring> {
-        let text = keyring_file::read(path)?;
+        Keyring::load_stamped(path, now).map(|(ring, _)| ring)
+    }
+
+    /// The same, and the state of the file that was read.
+    pub(super) fn load_stamped(path: &Path, now: i64) -> Result<(Keyring, Stamp)> {
+        let (text, stamp) = keyring_file::read(path)?;
         let ring = RingText::parse(&text).and_then(|text| Keyring::from_text(&text));
         let ring = ring.map_err(|error| error.at(path.display()))?;
         match ring.signing(now) {
-            Ok(_) => Ok(ring),
+            Ok(_) => Ok((ring, stamp)),
             Err(error) => Err(Error::invalid(format!(
                 "{}, or start anew, which ends all tokens: `mv {path} {path}.old` and `janua keyring new {path}`",
                 error.message,
@@ -188,7 +210,22 @@ impl Keyring {
         }
     }
 
-    fn from_text(text: &RingText) -> Result<Keyring> {
+    /// Reads a ring from the environment variable `name`, which holds the text of a keyring file. Nothing follows it.
+    ///
+    /// Errors: `Status::NotFound` when the variable is not set; `Status::Invalid` as for [`Keyring::load`]. What the
+    /// variable holds is never repeated.
+    pub fn from_environment(name: &str, now: i64) -> Result<Keyring> {
+        let place = format!("environment variable {name}");
+        let missing = || Error::not_found("is not set; it has to hold the text of a keyring file").at(&place);
+        let text = std::env::var_os(name).filter(|text| !text.is_empty()).ok_or_else(missing)?;
+        let text = Zeroizing::new(text.into_encoded_bytes());
+        let ring = RingText::parse(&text).and_then(|text| Keyring::from_text(&text));
+        let ring = ring.map_err(|error| error.at(&place))?;
+        ring.signing(now).map_err(|error| Error::invalid(error.message).at(&place))?;
+        Ok(ring)
+    }
+
+    pub(super) fn from_text(text: &RingText) -> Result<Keyring> {
         let mut keys = Vec::with_capacity(text.keys.len());
         for entry in &text.keys {
             keys.push(Key::new(&entry.master, entry.dates)?);
@@ -224,6 +261,47 @@ impl Keyring {
         self.keys.iter().find(|key| key.id == *id && key.state(now) != State::Retired)
     }
 
+    /// Whether this ring may take the place of `old`, and says something new: `Ok(false)` when both are the same.
+    ///
+    /// Errors: `Status::Refused` when it is older, when it differs and counts the same generation, or when it is
+    /// another site's.
+    pub fn follows(&self, old: &Keyring) -> Result<bool> {
+        let refuse = |message: String| Err(Error::new(Status::Refused, message));
+        let secret = |ring: &Keyring| ring.site_key("janua/1 same site").tag(&[]);
+        if !secret::equal(&secret(self), &secret(old)) {
+            return refuse(
+                "its `site_secret` is another: not a newer keyring but another one; restore the file, or \
+                           reload the host if this one is wanted (its tokens of today end)"
+                    .to_owned(),
+            );
+        }
+        let (here, there) = (self.generation, old.generation);
+        if here < there {
+            return refuse(format!(
+                "generation {here} is older than {there}, which is in force: a ring never goes back; restore the newest \
+                 file"
+            ));
+        }
+        if here == there && !self.same_keys(old) {
+            return refuse(format!("it was changed and is generation {here} still; whoever changes it raises that"));
+        }
+        Ok(here > there)
+    }
+
+    fn same_keys(&self, other: &Keyring) -> bool {
+        let facts = |ring: &Keyring| ring.keys.iter().map(|key| (key.id, key.dates)).collect::<Vec<_>>();
+        facts(self) == facts(other)
+    }
+
+    /// From when to when `key` of this ring may have signed, up to `now`; `None` when it never has. In Unix seconds.
+    pub fn signed(&self, key: &Key, now: i64) -> Option<(i64, i64)> {
+        let from = key.dates.signing;
+        let newer = |other: &&Key| !other.dates.waits && other.dates.signing > from;
+        let superseded = || self.keys.iter().filter(newer).map(Key::signs_from).min();
+        let until = key.dates.verify_only.or_else(superseded).unwrap_or(now).min(now);
+        (!key.dates.waits && from < until).then_some((from, until))
+    }
+
     /// A key for digests of this site, one per `label`. Comes from the ring's own secret, so that rotation leaves it
     /// as it is.
     pub fn site_key(&self, label: &str) -> MacKey {
@@ -233,14 +311,19 @@ impl Keyring {
     }
 
     fn none_signs(&self, now: i64) -> Error {
-        let next = self.keys.iter().filter(|key| key.state(now) == State::Published).map(Key::signs_from).min();
+        let next = self
+            .keys
+            .iter()
+            .filter(|key| key.state(now) == State::Published && !key.waits())
+            .map(Key::signs_from)
+            .min();
         Error::unavailable(match next {
             Some(from) => format!(
                 "no key of the ring signs before {}; set the clock of this machine if it is behind, or let a [[key]] sign \
                  earlier",
                 date_text(from)
             ),
-            None => "every key of the ring is verify-only or retired; add a [[key]] that signs".to_owned(),
+            None => "every key of the ring is verify-only, retired or waits for `janua keyring rotate`".to_owned(),
         })
     }
 }
@@ -253,13 +336,13 @@ impl fmt::Debug for Keyring {
 
 /// The text of a ring with one new key.
 fn first_ring(now: i64) -> Result<RingText> {
-    let from = now.saturating_sub(FIRST_KEY_BACK).max(0);
+    let from = now.saturating_sub(BACK).max(0);
     Ok(RingText {
         generation: 1,
         site_secret: Zeroizing::new(random::array()?),
         keys: vec![Entry {
             master: Zeroizing::new(random::array()?),
-            dates: Dates { published: from, signing: from, verify_only: None, retired: None },
+            dates: Dates { published: from, signing: from, waits: false, verify_only: None, retired: None },
         }],
     })
 }

@@ -1,12 +1,13 @@
-//! The keyring on disk: made once, whole or not at all; read only when nobody else could read or change it.
+//! The keyring on disk: made whole or not at all; read only when nobody else could read or change it.
 //!
-//! Called by `keyring` only. Rules for reading on Unix, judged on the opened file and not on its name: a regular file,
+//! Called by `keyring` and `keyring_change` only. Rules for reading on Unix, judged on the opened file and not on its name: a regular file,
 //! owned by root or by the effective user, not writable by its group, closed to all others. A symbolic link is followed;
 //! the link itself must belong to root or the effective user too. Where there are no such modes (Windows) the folder's
 //! access list is the administrator's word.
 
 use super::keyring_text::RingText;
 use crate::base::encoding::hex;
+use crate::base::file::{Locked, Stamp, stamp};
 use crate::base::{Error, Result, random};
 use std::fs::{File, OpenOptions};
 use std::io::{ErrorKind, Read, Write};
@@ -39,9 +40,26 @@ pub(super) fn create(path: &Path, ring: &RingText, group: Option<u32>) -> Result
 }
 
 /// Reads the file at `path`, after all that the head of this file asks of it.
-pub(super) fn read(path: &Path) -> Result<Zeroizing<Vec<u8>>> {
-    let mut file = open(path)?;
+pub(super) fn read(path: &Path) -> Result<(Zeroizing<Vec<u8>>, Stamp)> {
+    let file = open(path)?;
     judge(path, &file)?;
+    read_open(path, &file)
+}
+
+/// Takes the lock of the file at `path`, for one change; waits at most five seconds. The same is asked of it as by
+/// [`read`], and its text is given with it.
+pub(super) fn lock(path: &Path) -> Result<(Zeroizing<Vec<u8>>, Locked)> {
+    judge(path, &open(path)?)?;
+    let locked = Locked::open(path)?;
+    let (file, place) = locked.file();
+    // It may be another file by now: whoever held the lock has replaced it.
+    judge(place, file)?;
+    let (text, _) = read_open(path, file)?;
+    Ok((text, locked))
+}
+
+fn read_open(path: &Path, mut file: &File) -> Result<(Zeroizing<Vec<u8>>, Stamp)> {
+    let facts = file.metadata().map_err(|error| failed(path, "cannot be examined", &error))?;
     // One allocation, so that no copy of a secret is left behind by a growing vector.
     let mut text = Zeroizing::new(Vec::with_capacity(MAX_BYTES + 1));
     let read = (&mut file).take(MAX_BYTES as u64 + 1).read_to_end(&mut text);
@@ -49,7 +67,7 @@ pub(super) fn read(path: &Path) -> Result<Zeroizing<Vec<u8>>> {
     if text.len() > MAX_BYTES {
         return Err(Error::invalid("too long to be a keyring; check the path").at(path.display()));
     }
-    Ok(text)
+    Ok((text, stamp(&facts)))
 }
 
 fn open(path: &Path) -> Result<File> {

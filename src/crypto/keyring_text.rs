@@ -9,6 +9,7 @@
 //! master = "43 characters of base64url"
 //! published = 2026-01-01T00:00:00Z
 //! signing = 2026-01-02T00:00:00Z
+//! waits = true                         # left out of keys that need no further word to sign at their date
 //! verify_only = 2026-04-02T00:00:00Z   # may be left out: not decided yet
 //! retired = 2026-05-02T00:00:00Z       # likewise
 //! ```
@@ -38,6 +39,8 @@ const HEAD: &str = "\
 pub(super) struct Dates {
     pub published: i64,
     pub signing: i64,
+    /// Does not sign before it is told to, whatever `signing` says.
+    pub waits: bool,
     pub verify_only: Option<i64>,
     pub retired: Option<i64>,
 }
@@ -73,6 +76,8 @@ struct RawKey<'a> {
     master: &'a str,
     published: Datetime,
     signing: Datetime,
+    #[serde(default)]
+    waits: bool,
     verify_only: Option<Datetime>,
     retired: Option<Datetime>,
 }
@@ -128,6 +133,9 @@ impl RingText {
         for key in &self.keys {
             let master = Zeroizing::new(base64url(key.master.as_slice()));
             let _ = writeln!(out, "\n[[key]]\nmaster = \"{}\"", *master);
+            if key.dates.waits {
+                out.push_str("waits = true\n");
+            }
             let dates = [
                 ("published", Some(key.dates.published)),
                 ("signing", Some(key.dates.signing)),
@@ -159,6 +167,7 @@ fn entry(raw: &RawKey<'_>) -> Result<Entry> {
     let dates = Dates {
         published: date("published", &raw.published)?,
         signing: date("signing", &raw.signing)?,
+        waits: raw.waits,
         verify_only: raw.verify_only.as_ref().map(|value| date("verify_only", value)).transpose()?,
         retired: raw.retired.as_ref().map(|value| date("retired", value)).transpose()?,
     };
@@ -195,7 +204,7 @@ fn bad_secret(what: &str) -> Error {
 fn not_a_ring(line: usize) -> Error {
     Error::invalid(format!(
         "line {line}: not a keyring (TOML with `format`, `generation`, `site_secret`, and in each [[key]] `master`, \
-         `published`, `signing`, `verify_only`, `retired`, none twice); restore the file from a backup"
+         `published`, `signing`, `waits`, `verify_only`, `retired`, none twice); restore the file from a backup"
     ))
 }
 
@@ -254,6 +263,7 @@ mod tests {
             ("verify_only = 2026-01-03T00:00:00Z\n", "", "`retired` and no `verify_only`"),
             ("signing = 2026-01-02T00:00:00Z\n", "", "line 4"),
             ("retired", "retire", "line 9"),
+            ("verify_only", "waits = 1\nverify_only", "line 8"),
         ] {
             let message = refused(from, to);
             assert!(message.contains(says), "{to}: {message}");
@@ -295,6 +305,7 @@ mod tests {
             let dates = Dates {
                 published: at,
                 signing: at + steps[0],
+                waits: ends == 1,
                 verify_only: (ends > 0).then_some(at + steps[0] + steps[1]),
                 retired: (ends > 1).then_some(at + steps[0] + steps[1] + steps[2]),
             };

@@ -6,10 +6,16 @@
 pub mod digest;
 pub mod guard;
 pub mod keyring;
+pub mod keyring_change;
+#[cfg(test)]
+mod keyring_change_tests;
 mod keyring_file;
 #[cfg(test)]
 mod keyring_tests;
 mod keyring_text;
+pub mod keyring_watch;
+#[cfg(test)]
+mod keyring_watch_tests;
 pub mod mac;
 mod parts;
 #[cfg(test)]

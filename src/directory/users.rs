@@ -125,7 +125,8 @@ pub(super) fn change_file(
     change: impl FnOnce(&mut Document) -> Result<bool>,
 ) -> Result<bool> {
     let locked = Locked::open(path)?;
-    let (text, _) = locked.read()?;
+    let (open, place) = locked.file();
+    let (text, _) = file::read_open(open, place, Strictness::Private)?;
     let mut document = document::parse(&text).map_err(|error| error.at(path.display()))?;
     if !change(&mut document)? {
         return Ok(false);

@@ -2,14 +2,15 @@
 
 use crate::base::Secret;
 use crate::base::document;
-use crate::base::{Clock, Error, Now, Result};
-use crate::crypto::keyring::Keyring;
+use crate::base::{Clock, Error, Result};
+use crate::crypto::keyring::LONGEST_TOKEN;
 use crate::crypto::mac::MacKey;
 use crate::directory::{Directory, Host, HostDirectory, Htpasswd, Tenant, UsersFile};
 use crate::engine::client::Proxies;
-use crate::engine::config::{Config, EPHEMERAL, HeadersSection, SessionSection, Tree};
+use crate::engine::config::{Config, HeadersSection, SessionSection, Tree};
 use crate::engine::csrf::CrossSite;
 use crate::engine::engine::Standing;
+use crate::engine::keys;
 use crate::engine::metrics::Metrics;
 use crate::engine::process::ProcessPage;
 use crate::engine::{Engine, Site};
@@ -38,7 +39,7 @@ const HOST_USERS: usize = 4096;
 const REMEMBERED_PAIRS: usize = 4096;
 
 /// Longest life of a token, in seconds: so long are revocations remembered.
-pub(crate) const LONGEST_LIFE: u32 = 400 * 86_400;
+pub(crate) const LONGEST_LIFE: u32 = LONGEST_TOKEN;
 
 /// Names under which other products tell upstreams who is calling: no request may bring them in either.
 const IDENTITY_HEADERS: [&str; 10] = [
@@ -72,7 +73,7 @@ pub(crate) fn engine(config: Config) -> Result<Engine> {
     let in_file = |e: Error| e.at(&file);
     let clock = clock.unwrap_or_else(Clock::system);
     let site = site_name(&tree).map_err(in_file)?;
-    let (keyring, keyring_words) = keyring(&tree, &folder, clock.now()).map_err(in_file)?;
+    let (keyring, keyring_words, watch) = keys::read(&tree.keyring, &folder, clock.now()).map_err(in_file)?;
     let policy = password_policy(&tree).map_err(in_file)?;
     let max_password = policy.max_password;
     let site_key = |label: &str| keyring.site_key(label);
@@ -101,11 +102,13 @@ pub(crate) fn engine(config: Config) -> Result<Engine> {
         audit,
         clock_alarm: Standing::default(),
         guessing_alarm: Standing::default(),
+        keyring_alarm: Standing::default(),
         metrics: Metrics::new(),
         process: page,
         inward: tree.headers.clone(),
         defaults: Defaults::new(tree, keyring_words, folder, file),
         sealer: Sealer::new(Arc::new(keyring), clock.clone()),
+        keys: watch,
         clock,
         site,
     })
@@ -127,21 +130,6 @@ impl Defaults {
             folder,
             file,
         }
-    }
-}
-
-/// The ring, and what a person is told of where it came from.
-fn keyring(tree: &Tree, folder: &Path, now: Now) -> Result<(Keyring, String)> {
-    match tree.keyring.path.as_deref() {
-        Some(EPHEMERAL) => Ok((Keyring::ephemeral(now.unix())?, EPHEMERAL.to_owned())),
-        Some(path) => {
-            let path = folder.join(path);
-            Ok((Keyring::load(&path, now.unix())?, path.display().to_string()))
-        }
-        None => Err(Error::invalid(
-            "no keyring: set keyring.path to a file made by `janua keyring new`, or to \"ephemeral\" for keys that die \
-             with the process and log everybody out",
-        )),
     }
 }
 

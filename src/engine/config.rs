@@ -3,11 +3,15 @@
 //! Read here, validated here and in [`Engine::build`](super::Engine::build); nothing else reads configuration. Unknown
 //! keys are errors that name the line and the nearest known key. See `docs/configuration.md`.
 
+mod store;
+
 use crate::base::{Clock, Error, Result, document};
+use crate::engine::keys::KeySource;
 use crate::engine::{Audit, HostDirectory};
 use serde::{Deserialize, Deserializer};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+pub(crate) use store::{Lasting, StoreSection};
 
 /// A configuration in the making. One thread. Holds gate secrets, hence no `Debug`.
 pub struct Config {
@@ -139,14 +143,32 @@ impl Config {
         self.tree.store.kind == "shared"
     }
 
-    /// The keyring's file; none when it is ephemeral or not named.
+    /// The keyring's file; none when it is ephemeral, in the environment, or not named.
     pub fn keyring_path(&self) -> Option<PathBuf> {
-        self.tree.keyring.path.as_deref().filter(|p| *p != EPHEMERAL).map(|p| self.path(p))
+        match self.tree.keyring.source() {
+            Some(KeySource::File(path)) => Some(self.path(path)),
+            _ => None,
+        }
+    }
+
+    /// The environment variable that holds the keyring, where one does.
+    pub fn keyring_variable(&self) -> Option<&str> {
+        match self.tree.keyring.source() {
+            Some(KeySource::Environment(name)) => Some(name),
+            _ => None,
+        }
+    }
+
+    /// After how many seconds of signing a key is to be rotated, if the configuration says.
+    pub fn keyring_rotation(&self) -> Option<u32> {
+        self.tree.keyring.rotate.map(|span| span.0)
+    }
+
+    /// The life of tokens in seconds, if the configuration says; else the profile's counts.
+    pub fn token_lifetime(&self) -> Option<u32> {
+        self.tree.token.lifetime.map(|span| span.0)
     }
 }
-
-/// The keyring path that asks for keys which die with the engine.
-pub(crate) const EPHEMERAL: &str = "ephemeral";
 
 /// The file with what was set on top of it.
 fn merged(file: &str, text: &str, set: &toml::Table) -> Result<Tree> {
@@ -262,28 +284,8 @@ pub(crate) enum Csrf {
 #[serde(deny_unknown_fields, default)]
 pub(crate) struct KeyringSection {
     pub path: Option<String>,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub(crate) struct StoreSection {
-    pub kind: String,
-    pub path: Option<String>,
-    pub durability: Lasting,
-}
-
-impl Default for StoreSection {
-    fn default() -> StoreSection {
-        StoreSection { kind: "memory".to_owned(), path: None, durability: Lasting::Process }
-    }
-}
-
-/// What the sessions of a shared store outlive.
-#[derive(Deserialize, Clone, Copy, PartialEq, Eq)]
-#[serde(rename_all = "lowercase")]
-pub(crate) enum Lasting {
-    Process,
-    Disk,
+    /// For people and their timers; an engine changes no keyring.
+    pub rotate: Option<Seconds>,
 }
 
 #[derive(Deserialize, Default)]
@@ -428,5 +430,15 @@ mod tests {
         let config = config("[keyring]\npath='k.toml'\n[directory]\nusers='/srv/u.toml'").unwrap();
         assert_eq!(config.keyring_path(), Some(PathBuf::from("/etc/janua/k.toml")));
         assert_eq!(config.users_path(), Some(PathBuf::from("/srv/u.toml")));
+    }
+
+    #[test]
+    fn keys_come_from_a_file_a_variable_or_nowhere() {
+        let read = |path: &str| config(&format!("[keyring]\npath='{path}'\nrotate='90d'")).unwrap();
+        assert_eq!(read("env:RING").keyring_variable(), Some("RING"));
+        assert_eq!(read("env:RING").keyring_path(), None);
+        assert_eq!(read("./env:RING").keyring_path(), Some(PathBuf::from("/etc/janua/./env:RING")));
+        assert_eq!((read("ephemeral").keyring_path(), read("ephemeral").keyring_variable()), (None, None));
+        assert_eq!(read("k").keyring_rotation(), Some(90 * 86_400));
     }
 }

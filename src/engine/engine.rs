@@ -1,10 +1,12 @@
 //! The engine: keys, store, directory and throttle of one configuration in one process.
 //!
-//! Built once and never changed; a new configuration is a new engine that the host swaps in. Building reads files and
-//! checks everything, opens no store and starts nothing; each process attaches before it decides.
+//! Built once and never changed; a new configuration is a new engine that the host swaps in. Users and keys are followed
+//! in their files (see `keys`). Building reads files and checks everything, opens no store and starts nothing; each
+//! process attaches before it decides.
 
 use crate::base::{Clock, Error, Now, Reason, Result, Status};
 use crate::crypto::keyring::KeyId;
+use crate::crypto::keyring_watch::Watch;
 use crate::crypto::mac::MacKey;
 use crate::directory::Directory;
 use crate::engine::audit::{Audit, Event, EventKind};
@@ -45,6 +47,8 @@ pub struct Engine {
     /// Canonical names that no request may bring in.
     pub(crate) strip: Vec<String>,
     pub(crate) sealer: Sealer,
+    /// The file that the sealer's ring follows; none for keys of another place.
+    pub(crate) keys: Option<Watch>,
     pub(crate) store: Box<dyn Store>,
     pub(crate) directory: Box<dyn Directory>,
     pub(crate) hasher: Hasher,
@@ -58,6 +62,7 @@ pub struct Engine {
     pub(crate) audit: Option<Box<dyn Audit>>,
     pub(crate) clock_alarm: Standing,
     pub(crate) guessing_alarm: Standing,
+    pub(crate) keyring_alarm: Standing,
     pub(crate) metrics: Metrics,
     /// What sites are made from.
     pub(crate) defaults: build::Defaults,
@@ -70,7 +75,7 @@ pub struct Engine {
 pub(crate) struct Standing(AtomicBool);
 
 impl Standing {
-    fn follow(&self, now: bool, begins: impl FnOnce()) {
+    pub(crate) fn follow(&self, now: bool, begins: impl FnOnce()) {
         if !self.0.swap(now, Ordering::Relaxed) && now {
             begins();
         }
@@ -123,10 +128,11 @@ impl Engine {
         Err(Error::new(Status::Fork, "this process has not attached the engine: call attach after forking"))
     }
 
-    /// Re-reads the users when their file changed, follows the clock, sweeps what has ended, for about `budget`.
+    /// Re-reads the keyring and the users when their file changed, follows the clock, sweeps what has ended, for about
+    /// `budget`.
     ///
-    /// Call it about every second off the event loop. Errors: `Fork`; or `Invalid`/`Unavailable` when the users file
-    /// became unreadable: the last good users stay.
+    /// Call it about every second off the event loop. Errors: `Fork`; or `Invalid`/`Unavailable`/`Refused` when the
+    /// keyring or the users file became unreadable, or the keyring older: the last good keys and users stay.
     pub fn maintain(&self, budget: Duration) -> Result<()> {
         self.attached()?;
         self.clock_alarm.follow(self.clock.follow().is_some(), || self.alarm(Reason::Undecided, "clock"));
@@ -136,8 +142,8 @@ impl Engine {
         // About a microsecond an entry.
         let entries = usize::try_from(budget.as_micros()).unwrap_or(usize::MAX).clamp(64, 1 << 20);
         self.store.sweep(now, entries);
-        self.end_changed()?;
-        tended
+        let keys = self.follow_keys();
+        self.end_changed().and(keys).and(tended)
     }
 
     /// Writes the use of a session down, or notes it where this call may not wait; `true` asks for maintenance. What
@@ -184,7 +190,7 @@ impl Engine {
         error
     }
 
-    fn alarm(&self, reason: Reason, what: &str) {
+    pub(crate) fn alarm(&self, reason: Reason, what: &str) {
         if let Some(audit) = &self.audit {
             audit.event(&Event {
                 kind: EventKind::Alarm,

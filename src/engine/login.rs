@@ -279,6 +279,11 @@ impl Asked<'_> {
     /// opens nothing. Called when nothing else can refuse the request, or a refusal would lock its owner out.
     pub fn use_up(&self, subject: &mut Subject) -> Result<(), Stop> {
         let Some(user) = subject.user.as_mut().filter(|_| subject.one_time) else { return Ok(()) };
+        // Another item may refuse the list still, and the password would be gone for nothing.
+        if self.inside {
+            self.note(|| "a one-time password opens no list".to_owned());
+            return Err(Reason::WrongPassword.into());
+        }
         let Some(once) = user.one_time.as_deref() else { return Err(Reason::WrongPassword.into()) };
         let spent = if self.steps.is_some() { Ok(true) } else { self.engine.directory.spend_one_time(&user.id, once) };
         match spent {

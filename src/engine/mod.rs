@@ -15,6 +15,7 @@ pub mod decision;
 mod each;
 #[allow(clippy::module_inception)]
 pub mod engine;
+mod keys;
 mod login;
 mod metrics;
 mod policy;

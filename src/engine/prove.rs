@@ -182,8 +182,14 @@ impl Asked<'_> {
 
     /// A sealed token of this site and profile.
     fn check_token(&self, token: &[u8], subject: &mut Subject) -> Result<(), Stop> {
-        let mut room = TokenRoom::new();
-        let opened = self.engine.sealer.open(&self.site.token, token, self.now, &mut room)?;
+        let (mut room, mut again) = (TokenRoom::new(), None);
+        let mut opened = self.engine.sealer.open(&self.site.token, token, self.now, &mut room);
+        if opened == Err(Reason::TokenForeign) && self.engine.ask_for_keys(self.now, self.fast)? {
+            self.note(|| "the token names a key that was not known: the keyring's file was read again".to_owned());
+            let room = again.insert(TokenRoom::new());
+            opened = self.engine.sealer.open(&self.site.token, token, self.now, room);
+        }
+        let opened = opened?;
         let claims = &opened.claims;
         self.may_read()?;
         self.engine.not_revoked(&opened)?;

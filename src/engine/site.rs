@@ -84,6 +84,11 @@ impl Site {
         })
     }
 
+    /// How long tokens made here live at the most, in seconds.
+    pub fn token_lifetime(&self) -> u32 {
+        self.token_lifetime
+    }
+
     /// Decides a request into `out`, which is cleared first.
     ///
     /// `fast`: never hash, wait or write the store; [`Outcome::WouldBlock`](super::Outcome::WouldBlock) then has counted,

@@ -125,8 +125,9 @@ pub unsafe extern "C" fn janua_engine_attach(engine: *const janua_engine, err: *
 /// and goes on where it stopped at the next call. A host that never calls it stays safe: ends are
 /// judged at each check, not by sweeping.
 ///
-/// *Returns*: JANUA_OK; JANUA_E_UNAVAILABLE when a file or the store did not answer (what was read
-/// last stays in force); JANUA_E_FORK; JANUA_E_NULL. *Blocks*: may wait. *Since*: 0.1.0.
+/// *Returns*: JANUA_OK; JANUA_E_UNAVAILABLE when a file or the store did not answer; JANUA_E_INVALID
+/// for a file that is wrong, JANUA_E_REFUSED for a keyring that is older than the one in force or
+/// another one (what was read last stays in force each time); JANUA_E_FORK; JANUA_E_NULL. *Blocks*: may wait. *Since*: 0.1.0.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn janua_maintain(
     engine: *const janua_engine,

@@ -4,16 +4,16 @@
 //! never mint under one salt; the process id is compared as well, for systems without such a page. Only atomics: a
 //! lock would stay held in a child that was forked while another thread had it.
 
+use super::current::TALLIES;
 use super::subkeys::Salt;
 use crate::base::{Result, random};
-use crate::crypto::keyring::MAX_KEYS;
 use crate::crypto::sys::{WORDS, WipedPage, process_id};
 use std::sync::atomic::{AtomicU64, Ordering};
 
 /// Tokens minted under one salt. Threads that mint at the moment of the change may add one each.
 const TOKENS_PER_SALT: u64 = 1 << 18;
 
-const _: () = assert!(MAX_KEYS + 3 <= WORDS);
+const _: () = assert!(TALLIES + 3 <= WORDS);
 
 pub(super) struct Epoch(WipedPage);
 
@@ -61,14 +61,21 @@ impl Epoch {
         Ok(fresh)
     }
 
-    /// Counts a token of the key at `place` of the ring.
+    /// Counts a token of the key that is counted at `place`.
     pub fn count(&self, place: usize) {
         if let Some(count) = self.counts().get(place) {
             count.fetch_add(1, Ordering::Relaxed);
         }
     }
 
-    /// How many tokens this process minted with the key at `place` of the ring.
+    /// Begins a count anew, for another key.
+    pub fn begin(&self, place: usize) {
+        if let Some(count) = self.counts().get(place) {
+            count.store(0, Ordering::Relaxed);
+        }
+    }
+
+    /// How many tokens this process minted with the key that is counted at `place`.
     pub fn counted(&self, place: usize) -> u64 {
         self.counts().get(place).map_or(0, |count| count.load(Ordering::Relaxed))
     }

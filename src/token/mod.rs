@@ -4,6 +4,7 @@
 //! users, tenants and revocations are judged by those who call it.
 
 mod claims;
+mod current;
 mod epoch;
 mod extra;
 pub mod sealed;

@@ -36,13 +36,14 @@
 //! Called by `engine`. Users, tenants and revocations are judged there; a token that opens here is not yet let in.
 
 use super::claims::{self, Claims, LARGEST};
+use super::current::Current;
 use super::epoch::Epoch;
 use super::extra::Extra;
-use super::subkeys::{Mint, Minting, Opening, Salt, sealing};
+use super::subkeys::{At, Mint, Minting, Opening, Salt, sealing};
 use crate::base::encoding::{base64url, base64url_decode};
 use crate::base::{Clock, Error, Now, Reason, Result, random};
 use crate::crypto::digest::{sha256, sha256_16};
-use crate::crypto::{KeyId, Keyring};
+use crate::crypto::{Key, KeyId, Keyring};
 use ring::aead::{Aad, Nonce};
 use std::fmt;
 use std::sync::Arc;
@@ -105,10 +106,11 @@ pub struct Opened<'b> {
     pub key_id: KeyId,
 }
 
-/// Makes and opens sealed tokens with one keyring. Share it; any thread may use it. It may be made before a fork and
-/// used on both sides: each process mints under salts of its own. Nothing here waits for a lock.
+/// Makes and opens sealed tokens with one keyring, and with its next generation as soon as that is there. Share it; any
+/// thread may use it. It may be made before a fork and used on both sides: each process mints under salts of its own.
+/// Nothing here waits for a lock, but [`Sealer::replace`].
 pub struct Sealer {
-    keyring: Arc<Keyring>,
+    current: Current,
     clock: Clock,
     epoch: Epoch,
     minting: Minting,
@@ -117,7 +119,8 @@ pub struct Sealer {
 
 impl Sealer {
     pub fn new(keyring: Arc<Keyring>, clock: Clock) -> Sealer {
-        Sealer { keyring, clock, epoch: Epoch::new(), minting: Minting::new(), opening: Opening::new() }
+        let current = Current::new(keyring);
+        Sealer { current, clock, epoch: Epoch::new(), minting: Minting::new(), opening: Opening::new() }
     }
 
     /// Seals `claims` with the newest signing key: 199 characters, or 327 or 668 for long principals and extra values.
@@ -128,7 +131,8 @@ impl Sealer {
         let mut room = [0; LARGEST];
         let bucket = claims::write(claims, &mut room)?;
         let claims = room.get(..bucket).unwrap_or_default();
-        let key = self.keyring.signing(self.clock.now().unix())?;
+        let held = self.current.get();
+        let key = held.ring.signing(self.clock.now().unix())?;
         let salt = self.epoch.next()?;
         let random = random::array::<16>()?;
         let mut raw = [0; LARGEST_RAW];
@@ -136,7 +140,7 @@ impl Sealer {
         let seal = |mint: &Mint| seal(mint, binding, &header, &random, claims, &mut raw);
         let length = self.minting.with(key, &salt, seal).flatten();
         let sealed = length.and_then(|length| raw.get(..length)).ok_or_else(|| Error::invalid("sealing failed"))?;
-        if let Some(place) = self.keyring.keys().iter().position(|other| other.id() == key.id()) {
+        if let Some(place) = held.tally(&key.id()) {
             self.epoch.count(place);
         }
         Ok(base64url(sealed))
@@ -148,7 +152,8 @@ impl Sealer {
     ///
     /// Errors: `Status::Unavailable` when no key of the ring signs now, `Status::Random`.
     pub fn decoy(&self, _binding: &Binding, extra: Extra<'_>) -> Result<String> {
-        let key = self.keyring.signing(self.clock.now().unix())?;
+        let held = self.current.get();
+        let key = held.ring.signing(self.clock.now().unix())?;
         let mut raw = random::array::<LARGEST_RAW>()?;
         let header = header(&key.id(), &self.epoch.current()?);
         for (byte, of_header) in raw.iter_mut().zip(header) {
@@ -178,20 +183,25 @@ impl Sealer {
         let parts = Parts::of(header).filter(|parts| parts.version == VERSION).ok_or(Reason::TokenMalformed)?;
         let Parts { id, salt, nonce, .. } = parts;
 
-        let key = self.keyring.find(&id, now.unix()).ok_or(Reason::TokenForeign)?;
         let aad = associated(header, binding);
-        let known = self.opening.with(&id, &salt, |key| {
+        let at = At { generation: self.current.generation(), now: now.unix() };
+        let known = self.opening.with(&id, &salt, at, |key| {
             key.open_in_place(Nonce::assume_unique_for_key(nonce), Aad::from(aad), &mut *sealed).is_ok()
         });
-        let good = known.unwrap_or_else(|| {
-            let Some(subkey) = sealing(key, &salt) else { return false };
-            let nonce = Nonce::assume_unique_for_key(nonce);
-            let good = subkey.open_in_place(nonce, Aad::from(aad), &mut *sealed).is_ok();
-            if good {
-                self.opening.keep(id, salt, subkey);
+        let good = match known {
+            Some(good) => good,
+            None => {
+                let held = self.current.get();
+                let key = held.ring.find(&id, now.unix()).ok_or(Reason::TokenForeign)?;
+                let subkey = sealing(key, &salt).ok_or(Reason::TokenForged)?;
+                let nonce = Nonce::assume_unique_for_key(nonce);
+                let good = subkey.open_in_place(nonce, Aad::from(aad), &mut *sealed).is_ok();
+                if good {
+                    self.opening.keep(key, held.ring.generation(), salt, subkey);
+                }
+                good
             }
-            good
-        });
+        };
         if !good {
             return Err(Reason::TokenForged);
         }
@@ -203,8 +213,27 @@ impl Sealer {
 
     /// How many tokens this process minted, by key in the order of the ring. Parent and child of a fork count apart.
     pub fn minted(&self) -> Vec<(KeyId, u64)> {
-        let keys = self.keyring.keys().iter().enumerate();
-        keys.map(|(place, key)| (key.id(), self.epoch.counted(place))).collect()
+        let held = self.current.get();
+        let count = |id: &KeyId| held.tally(id).map_or(0, |place| self.epoch.counted(place));
+        held.ring.keys().iter().map(|key| (key.id(), count(&key.id()))).collect()
+    }
+
+    /// Puts a newer ring in force, for everything that begins after it; `false` when it is the one in force already.
+    /// A seal or an opening that is under way ends with the ring it began with.
+    ///
+    /// May wait for another thread that does the same. Errors: `Status::Refused` as [`Keyring::follows`],
+    /// `Status::Unavailable`; the ring in force stays.
+    pub fn replace(&self, ring: Keyring) -> Result<bool> {
+        self.current.replace(ring, |place| self.epoch.begin(place))
+    }
+
+    /// Wipes what is of no use now: rings out of force, subkeys of retired keys, those of keys that sign no more. To be
+    /// called every now and then; nothing that is wiped here would be used.
+    pub fn tidy(&self) {
+        self.current.tidy();
+        let (held, now) = (self.current.get(), self.clock.now().unix());
+        self.opening.retain(|id| held.ring.find(id, now).is_some());
+        self.minting.retain(held.ring.signing(now).ok().map(Key::id));
     }
 
     /// How many subkeys are kept for opening.
@@ -213,15 +242,15 @@ impl Sealer {
         self.opening.count()
     }
 
-    /// The ring that this sealer was made with.
-    pub fn keyring(&self) -> &Arc<Keyring> {
-        &self.keyring
+    /// The ring in force.
+    pub fn keyring(&self) -> Arc<Keyring> {
+        Arc::clone(&self.current.get().ring)
     }
 }
 
 impl fmt::Debug for Sealer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Sealer").field("keyring", &self.keyring).finish_non_exhaustive()
+        f.debug_struct("Sealer").field("keyring", &self.keyring()).finish_non_exhaustive()
     }
 }
 
@@ -320,7 +349,8 @@ mod tests {
         };
         let (mut room, mut raw) = ([0; LARGEST], [0; LARGEST_RAW]);
         let bucket = claims::write(&claims, &mut room).unwrap();
-        let key = sealer.keyring.signing(NOW).unwrap();
+        let ring = sealer.keyring();
+        let key = ring.signing(NOW).unwrap();
         let header = header(&key.id(), &SALT);
         let seal = |mint: &Mint| seal(mint, binding, &header, random, &room[..bucket], &mut raw);
         let length = sealer.minting.with(key, &SALT, seal).flatten().unwrap();

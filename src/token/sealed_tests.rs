@@ -7,6 +7,7 @@ use super::tenant_tag;
 use crate::base::encoding::{base64url, base64url_decode};
 use crate::base::{Clock, Now, Reason, Status};
 use crate::crypto::Keyring;
+use crate::crypto::keyring_change::{Haste, retire, rotate};
 use crate::crypto::scratch::Scratch;
 use proptest::prelude::*;
 use std::collections::HashSet;
@@ -206,6 +207,31 @@ fn a_key_opens_until_it_is_retired_and_tokens_outlive_rotation() {
     assert_eq!(opened, Ok(new));
     assert_eq!(sealer.open(&binding, token.as_bytes(), at(NOW), &mut Room::new()).map(|o| o.key_id), Ok(new));
     assert_eq!(sealer.minted(), [(old, 1), (new, 1)]);
+}
+
+#[test]
+fn a_newer_ring_takes_over_and_nothing_is_kept_of_a_retired_key() {
+    let (folder, clock) = (Scratch::new(), Clock::fake(NOW));
+    let path = folder.path("ring.toml");
+    let ring = Keyring::create(&path, NOW, None).unwrap();
+    let (old, sealer) = (ring.keys()[0].id(), Sealer::new(Arc::new(ring), clock.clone()));
+    let house = House { clock, sealer, binding: Binding::new("token", "mfiles", "data.example.org") };
+    let take = || house.sealer.replace(Keyring::load(&path, NOW).unwrap());
+    let token = house.mint();
+    assert_eq!(house.refusal(token.as_bytes()), None);
+    rotate(&path, NOW, Haste::AtOnce).unwrap();
+    assert_eq!((take(), take()), (Ok(true), Ok(false)), "once");
+    assert_eq!(house.refusal(token.as_bytes()), None, "rotation ends no token");
+    let newer = house.mint();
+    assert_eq!(house.refusal(newer.as_bytes()), None);
+    house.sealer.tidy();
+    assert_eq!(house.sealer.kept_subkeys(), 2);
+    retire(&path, NOW, &old).unwrap();
+    assert_eq!(take(), Ok(true));
+    assert_eq!(house.refusal(token.as_bytes()), Some(Reason::TokenForeign));
+    house.sealer.tidy();
+    assert_eq!((house.sealer.kept_subkeys(), house.refusal(newer.as_bytes())), (1, None));
+    assert_eq!(house.sealer.minted().iter().map(|(_, count)| *count).collect::<Vec<_>>(), [1, 1]);
 }
 
 #[test]

@@ -53,7 +53,28 @@ struct Slot {
 struct Kept {
     id: KeyId,
     salt: Salt,
+    /// The ring it was derived from; of a later one it is not known that its key is still in it.
+    generation: u64,
+    /// When the ring retires its key; Unix seconds.
+    retired: i64,
     key: LessSafeKey,
+}
+
+/// The ring in force and the time, by which a kept key is judged. No ring has to be looked at for it.
+#[derive(Clone, Copy)]
+pub(super) struct At {
+    pub generation: u64,
+    pub now: i64,
+}
+
+impl Kept {
+    fn is(&self, id: &KeyId, salt: &Salt) -> bool {
+        self.salt == *salt && self.id == *id
+    }
+
+    fn is_good(&self, at: At) -> bool {
+        self.generation == at.generation && at.now < self.retired
+    }
 }
 
 impl Opening {
@@ -62,32 +83,52 @@ impl Opening {
         Opening { slots, turn: AtomicUsize::new(0) }
     }
 
-    /// Gives the kept key of `id` and `salt` to `work`; `None` when there is none at hand. No allocation, no waiting.
-    pub fn with<R>(&self, id: &KeyId, salt: &Salt, work: impl FnOnce(&LessSafeKey) -> R) -> Option<R> {
+    /// Gives the kept key of `id` and `salt` to `work`; `None` when there is none at hand that is good `at` this time and
+    /// ring. No allocation, no waiting.
+    pub fn with<R>(&self, id: &KeyId, salt: &Salt, at: At, work: impl FnOnce(&LessSafeKey) -> R) -> Option<R> {
         let hint = u64::from_ne_bytes(*salt);
         for slot in self.places(salt).filter(|slot| slot.hint.load(Ordering::Relaxed) == hint) {
             let Some(kept) = slot.kept.try_read() else { continue };
-            if let Some(kept) = kept.as_ref().filter(|kept| kept.salt == *salt && kept.id == *id) {
+            if let Some(kept) = kept.as_ref().filter(|kept| kept.is(id, salt) && kept.is_good(at)) {
                 return Some(work(&kept.key));
             }
         }
         None
     }
 
-    /// Keeps a key under which a tag was good. Does nothing when all its places are in use by other threads.
-    pub fn keep(&self, id: KeyId, salt: Salt, key: LessSafeKey) {
-        if self.with(&id, &salt, |_| ()).is_some() {
-            return;
-        }
-        // An empty place first, else the places take turns.
+    /// Keeps a key under which a tag was good, derived from `of`, a key of the ring of this generation. Does nothing when
+    /// all its places are in use by other threads.
+    pub fn keep(&self, of: &Key, generation: u64, salt: Salt, key: LessSafeKey) {
+        let id = of.id();
+        let fresh = Kept { id, salt, generation, retired: of.retired_from().unwrap_or(i64::MAX), key };
+        // The place that it had in an earlier ring first, then an empty one, else the places take turns.
+        let had =
+            |slot: &&Slot| slot.kept.try_read().is_some_and(|kept| kept.as_ref().is_some_and(|k| k.is(&id, &salt)));
+        let had = self.places(&salt).filter(had);
         let turn = self.turn.fetch_add(1, Ordering::Relaxed);
         let empty = self.places(&salt).filter(|slot| slot.hint.load(Ordering::Relaxed) == 0);
         let in_turn = self.places(&salt).cycle().skip(turn % WAYS).take(WAYS);
-        for slot in empty.chain(in_turn) {
+        for slot in had.chain(empty).chain(in_turn) {
             let Some(mut kept) = slot.kept.try_write() else { continue };
             slot.hint.store(u64::from_ne_bytes(salt), Ordering::Relaxed);
-            *kept = Some(Kept { id, salt, key });
+            *kept = Some(fresh);
             return;
+        }
+    }
+
+    /// Drops the kept keys whose ring key is not `good`. What another thread is using is left for the next time.
+    pub fn retain(&self, good: impl Fn(&KeyId) -> bool) {
+        let gone = |kept: &Option<Kept>| kept.as_ref().is_some_and(|kept| !good(&kept.id));
+        for slot in self.slots.iter() {
+            if !slot.kept.try_read().is_some_and(|kept| gone(&kept)) {
+                continue;
+            }
+            if let Some(mut kept) = slot.kept.try_write()
+                && gone(&kept)
+            {
+                slot.hint.store(0, Ordering::Relaxed);
+                *kept = None;
+            }
         }
     }
 
@@ -137,12 +178,25 @@ impl Minting {
         }
         Some(result)
     }
+
+    /// Drops the keys of a ring key that does not sign now. What another thread is using is left for the next time.
+    pub fn retain(&self, signing: Option<KeyId>) {
+        let gone = |mint: &Option<Mint>| mint.as_ref().is_some_and(|mint| Some(mint.id) != signing);
+        if let Some(mut kept) = self.0[0].try_write()
+            && gone(&kept)
+        {
+            *kept = None;
+        }
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::crypto::Keyring;
+
+    /// In the first generation, after the key was made.
+    const FIRST: At = At { generation: 1, now: 1_000 };
 
     fn key_of(ring: &Keyring) -> &Key {
         &ring.keys()[0]
@@ -153,13 +207,32 @@ mod tests {
         let ring = Keyring::ephemeral(1_000).unwrap();
         let id = key_of(&ring).id();
         let opening = Opening::new();
-        assert!(opening.with(&id, &[1; 8], |_| ()).is_none());
-        opening.keep(id, [1; 8], sealing(key_of(&ring), &[1; 8]).unwrap());
-        assert!(opening.with(&id, &[1; 8], |_| ()).is_some());
-        assert!(opening.with(&id, &[2; 8], |_| ()).is_none());
-        assert!(opening.with(&[0; 8], &[1; 8], |_| ()).is_none());
-        opening.keep(id, [1; 8], sealing(key_of(&ring), &[1; 8]).unwrap());
+        assert!(opening.with(&id, &[1; 8], FIRST, |_| ()).is_none());
+        opening.keep(key_of(&ring), 1, [1; 8], sealing(key_of(&ring), &[1; 8]).unwrap());
+        assert!(opening.with(&id, &[1; 8], FIRST, |_| ()).is_some());
+        assert!(opening.with(&id, &[2; 8], FIRST, |_| ()).is_none());
+        assert!(opening.with(&[0; 8], &[1; 8], FIRST, |_| ()).is_none());
+        opening.keep(key_of(&ring), 1, [1; 8], sealing(key_of(&ring), &[1; 8]).unwrap());
         assert_eq!(opening.count(), 1, "kept once");
+    }
+
+    #[test]
+    fn a_kept_key_is_of_use_in_its_own_generation_and_before_its_end() {
+        use crate::crypto::scratch::Scratch;
+        let folder = Scratch::new();
+        let text = "format = 1\ngeneration = 1\nsite_secret = \"Zm9yLXRlc3RzLW9ubHktdGhlLXNpdGUtc2VjcmV0MDA\"\n\
+                    [[key]]\nmaster = \"Zm9yLXRlc3RzLW9ubHktdGhlLWZpcnN0LW1hc3RlcjE\"\npublished = 1970-01-01T00:00:00Z\n\
+                    signing = 1970-01-01T00:00:00Z\nverify_only = 1970-01-01T00:50:00Z\nretired = 1970-01-01T01:00:00Z\n";
+        let ring = Keyring::load(&folder.write("ring.toml", text), 1_000).unwrap();
+        let (id, opening) = (key_of(&ring).id(), Opening::new());
+        opening.keep(key_of(&ring), 1, [1; 8], sealing(key_of(&ring), &[1; 8]).unwrap());
+        for (generation, now, good) in [(1, 3_599, true), (1, 3_600, false), (1, 3_601, false), (2, 1_000, false)] {
+            let at = At { generation, now };
+            assert_eq!(opening.with(&id, &[1; 8], at, |_| ()).is_some(), good, "{generation} {now}");
+        }
+        opening.keep(key_of(&ring), 2, [1; 8], sealing(key_of(&ring), &[1; 8]).unwrap());
+        assert!(opening.with(&id, &[1; 8], At { generation: 2, now: 1_000 }, |_| ()).is_some());
+        assert_eq!(opening.count(), 1, "in its old place");
     }
 
     #[test]
@@ -169,10 +242,33 @@ mod tests {
         let opening = Opening::new();
         for number in 1..=1_000u64 {
             let salt = number.to_le_bytes();
-            opening.keep(id, salt, sealing(key_of(&ring), &salt).unwrap());
-            assert!(opening.with(&id, &salt, |_| ()).is_some(), "the newest is there");
+            opening.keep(key_of(&ring), 1, salt, sealing(key_of(&ring), &salt).unwrap());
+            assert!(opening.with(&id, &salt, FIRST, |_| ()).is_some(), "the newest is there");
         }
         assert_eq!(opening.count(), SLOTS);
+    }
+
+    #[test]
+    fn keys_of_a_ring_key_that_is_good_no_more_are_dropped() {
+        let (ring, other) = (Keyring::ephemeral(1_000).unwrap(), Keyring::ephemeral(1_000).unwrap());
+        let (id, gone) = (key_of(&ring).id(), key_of(&other).id());
+        let opening = Opening::new();
+        for salt in [[1; 8], [2; 8]] {
+            opening.keep(key_of(&ring), 1, salt, sealing(key_of(&ring), &salt).unwrap());
+            opening.keep(key_of(&other), 1, salt, sealing(key_of(&other), &salt).unwrap());
+        }
+        opening.retain(|known| *known == id);
+        assert_eq!(opening.count(), 2);
+        assert!(
+            opening.with(&gone, &[1; 8], FIRST, |_| ()).is_none()
+                && opening.with(&id, &[1; 8], FIRST, |_| ()).is_some()
+        );
+        let minting = Minting::new();
+        minting.with(key_of(&ring), &[1; 8], |_| ()).unwrap();
+        minting.retain(Some(id));
+        assert!(minting.0[0].read().is_some(), "it signs");
+        minting.retain(Some(gone));
+        assert!(minting.0[0].read().is_none());
     }
 
     #[test]
@@ -180,10 +276,10 @@ mod tests {
         let ring = Keyring::ephemeral(1_000).unwrap();
         let id = key_of(&ring).id();
         let opening = Opening::new();
-        opening.keep(id, [1; 8], sealing(key_of(&ring), &[1; 8]).unwrap());
+        opening.keep(key_of(&ring), 1, [1; 8], sealing(key_of(&ring), &[1; 8]).unwrap());
         let locks: Vec<_> = opening.slots.iter().map(|slot| slot.kept.write()).collect();
-        assert!(opening.with(&id, &[1; 8], |_| ()).is_none());
-        opening.keep(id, [1; 8], sealing(key_of(&ring), &[1; 8]).unwrap());
+        assert!(opening.with(&id, &[1; 8], FIRST, |_| ()).is_none());
+        opening.keep(key_of(&ring), 1, [1; 8], sealing(key_of(&ring), &[1; 8]).unwrap());
         drop(locks);
         let minting = Minting::new();
         let lock = minting.0[0].write();

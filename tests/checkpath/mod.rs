@@ -12,10 +12,13 @@ pub mod sys;
 use house::{Ask, CHEAP, House, VAULT, ask};
 use janua::base::Clock;
 use janua::base::encoding::base64url;
+use janua::crypto::Keyring;
+use janua::crypto::keyring_change::{self, Haste};
 use janua::engine::{Audit, Config, Decision, Engine, Outcome, Site};
 use janua::parse::{Body, Header, Request};
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 /// Profiles that the requests speak: name and what a site is made from.
 pub const PROFILES: [(&str, &str); 3] = [("mauro", "mauro"), ("mfiles", "mfiles"), ("menandmice", "menandmice")];
@@ -70,10 +73,11 @@ pub trait Door {
     fn again(&self, case: &Case, use_it: &mut dyn FnMut(&mut dyn FnMut() -> i32));
 }
 
-/// The configuration of both doors.
-fn configuration(store: &str) -> String {
+/// The configuration of both doors, with a keyring of a file, as hosts have it.
+fn configuration(store: &str, house: &House) -> String {
+    Keyring::load_or_create(&house.folder.join("keyring.toml"), house::START, None).unwrap();
     format!(
-        "[engine]\nsite = 'data.example.org'\n[keyring]\npath = 'ephemeral'\n[directory]\nusers = 'users.toml'\n{CHEAP}\
+        "[engine]\nsite = 'data.example.org'\n[keyring]\npath = 'keyring.toml'\n[directory]\nusers = 'users.toml'\n{CHEAP}\
          [store]\n{store}\n"
     )
 }
@@ -92,13 +96,17 @@ impl Rust {
     /// Before an engine over the store of these settings.
     pub fn over(store: &str, house: &House, clock: Clock, audit: Option<Box<dyn Audit>>) -> Rust {
         let mut config = Config::new();
-        config.read_text("janua.toml", &configuration(store), &house.folder).unwrap();
+        config.read_text("janua.toml", &configuration(store, house), &house.folder).unwrap();
         config.set_clock(clock);
         if let Some(audit) = audit {
             config.set_audit(audit);
         }
         let engine = Engine::build(config).unwrap();
         engine.attach().unwrap();
+        // A ring that took another's place is what a host checks with after its first rotation.
+        keyring_change::rotate(&house.folder.join("keyring.toml"), house::START, Haste::AtOnce).unwrap();
+        engine.maintain(Duration::from_millis(1)).unwrap();
+        assert!(engine.keyring_generation() > 1);
         let sites = PROFILES.map(|(name, from)| (name, engine.site(Some(from), None, false).unwrap()));
         Rust { engine, sites: sites.into() }
     }

@@ -78,7 +78,7 @@ fn headers(text: &Text) -> Vec<janua_header> {
 impl C {
     pub fn new(house: &House) -> C {
         let (mut config, mut engine): (*mut janua_config, *mut janua_engine) = (ptr::null_mut(), ptr::null_mut());
-        let (text, folder) = (configuration("kind = 'memory'"), house.folder.to_str().unwrap());
+        let (text, folder) = (configuration("kind = 'memory'", house), house.folder.to_str().unwrap());
         let (mut err, mut sites) = (error(), BTreeMap::new());
         // SAFETY: every pointer is to a local that outlives its call; each object is used after it was made only.
         unsafe {

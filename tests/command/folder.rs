@@ -49,6 +49,12 @@ impl Folder {
         Said::of(child.wait_with_output().unwrap())
     }
 
+    /// Runs the command in the folder with a variable in its environment.
+    pub fn janua_knowing(&self, name: &str, value: &str, arguments: &[&str]) -> Said {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_janua"));
+        Said::of(command.args(arguments).current_dir(&self.0).env(name, value).output().unwrap())
+    }
+
     /// A configuration without users.
     pub fn init() -> Folder {
         let folder = Folder::new();

@@ -6,6 +6,7 @@ mod explain;
 mod folder;
 mod init;
 mod keys;
+mod rotation;
 #[cfg(feature = "shared")]
 mod sessions;
 mod users;

@@ -23,7 +23,7 @@ fn help_version_and_completions_are_there_for_everything() {
 fn the_manual_names_every_command_and_option() {
     let manual = include_str!("../../docs/janua.md");
     let folder = Folder::new();
-    let commands: [&[&str]; 18] = [
+    let commands: [&[&str]; 21] = [
         &["init"],
         &["user", "add"],
         &["user", "list"],
@@ -38,6 +38,9 @@ fn the_manual_names_every_command_and_option() {
         &["tenant", "list"],
         &["keyring", "new"],
         &["keyring", "show"],
+        &["keyring", "publish"],
+        &["keyring", "rotate"],
+        &["keyring", "retire"],
         &["check"],
         &["hash"],
         &["explain"],

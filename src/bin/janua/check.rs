@@ -5,7 +5,7 @@ use crate::failure::{Code, Failure};
 use crate::{Done, keyring, live, output, roster, user};
 use janua::base::Clock;
 use janua::base::encoding::hex;
-use janua::crypto::keyring::Keyring;
+use janua::crypto::keyring::{Keyring, State};
 use janua::directory::User;
 use janua::engine::{Config, Engine};
 use janua::password::{Format, format_of};
@@ -58,6 +58,19 @@ pub fn build(path: &Path, host_directory: bool) -> Done {
     Ok(())
 }
 
+/// The longest life of a token at the sites that the configuration speaks of, in seconds; none where it cannot be built.
+pub fn longest_token(path: &Path) -> Option<u32> {
+    let mut config = Config::new();
+    config.read_file(path).ok()?;
+    let facts = Facts::read(path).ok()?;
+    if config.users_path().is_none() && facts.text("directory", "htpasswd").is_none() {
+        configuration::set_host_directory(&mut config);
+    }
+    let engine = Engine::build(config).ok()?;
+    let life = |profile| Some(engine.site(Some(profile), Some(""), false).ok()?.token_lifetime());
+    profiles(&facts).into_iter().map(life).collect::<Option<Vec<u32>>>()?.into_iter().max()
+}
+
 /// Every profile that the configuration speaks of.
 fn profiles(facts: &Facts) -> BTreeSet<&str> {
     let own = facts.text("engine", "profile");
@@ -71,7 +84,10 @@ fn profiles(facts: &Facts) -> BTreeSet<&str> {
 struct Found {
     path: PathBuf,
     facts: Facts,
-    ring: Option<(PathBuf, Keyring)>,
+    /// Where the keys are, and they themselves; none when they are ephemeral.
+    ring: Option<(String, Keyring)>,
+    /// After how many seconds a key is to be rotated.
+    rotation: Option<u32>,
     users: Option<(PathBuf, Vec<User>, usize)>,
     store: live::Found,
     now: i64,
@@ -83,12 +99,13 @@ impl Found {
         let mut config = Config::new();
         config.read_file(path)?;
         let now = Clock::system().now().unix();
-        let ring = match config.keyring_path() {
-            Some(file) => {
-                let ring = Keyring::load(&file, now).map_err(|e| Failure::Said(Code::File, e.message))?;
-                Some((file, ring))
+        let ring = match (config.keyring_path(), config.keyring_variable()) {
+            (Some(file), _) => Some((file.display().to_string(), keyring::load(&file, now)?)),
+            (None, Some(name)) => {
+                let ring = Keyring::from_environment(name, now).map_err(|e| Failure::Said(Code::File, e.message))?;
+                Some((format!("env:{name}"), ring))
             }
-            None => None,
+            (None, None) => None,
         };
         let users = match config.users_path() {
             Some(file) => {
@@ -99,7 +116,9 @@ impl Found {
         };
         let store = live::look(path)?;
         let facts = Facts::read(path)?;
-        let mut found = Found { path: path.to_path_buf(), facts, ring, users, store, now, warnings: Vec::new() };
+        let rotation = config.keyring_rotation();
+        let mut found =
+            Found { path: path.to_path_buf(), facts, ring, rotation, users, store, now, warnings: Vec::new() };
         found.warnings = found.unwise();
         Ok(found)
     }
@@ -148,11 +167,22 @@ impl Found {
         let (path, ring) = self.ring.as_ref()?;
         let key = match ring.signing(self.now) {
             Ok(key) => key,
-            Err(error) => return Some(format!("{}: {}", path.display(), error.message)),
+            Err(error) => return Some(format!("{path}: {}", error.message)),
         };
-        let days = self.now.saturating_sub(key.created()) / 86_400;
-        let text = || format!("{}: the signing key is {days} days old; think of a new one", path.display());
-        (days > OLD_DAYS).then(text)
+        let seconds = self.now.saturating_sub(key.signs_from());
+        let since = output::time(Some(key.signs_from()));
+        match self.rotation {
+            // The next one is on its way and signs by itself.
+            _ if ring.keys().iter().any(|key| key.state(self.now) == State::Published && !key.waits()) => None,
+            Some(limit) if seconds > i64::from(limit) => Some(format!(
+                "{path}: the key has signed since {since}, longer than keyring.rotate says: `janua keyring rotate`, best \
+                 by a timer with --if-due"
+            )),
+            None if seconds > OLD_DAYS * 86_400 => {
+                Some(format!("{path}: the key has signed since {since}; think of a new one: `janua keyring rotate`"))
+            }
+            _ => None,
+        }
     }
 
     fn unwise_users(&self) -> Vec<String> {
@@ -197,7 +227,7 @@ impl Found {
             None => output::line("keyring    ephemeral")?,
             Some((path, ring)) => output::line(format!(
                 "keyring    {}, generation {}, {}, signing with {}",
-                path.display(),
+                output::plain(path),
                 ring.generation(),
                 counted(ring.keys().len(), "key"),
                 self.signing().map_or("none".to_owned(), |(id, age)| format!("{id}, {age} old")),
@@ -233,7 +263,7 @@ impl Found {
         let keyring = self.ring.as_ref().map(|(path, ring)| {
             let signing = ring.signing(self.now).ok();
             json!({
-                "path": path.display().to_string(),
+                "path": path,
                 "generation": ring.generation(),
                 "keys": ring.keys().len(),
                 "signing": signing.map(|key| hex(&key.id())),

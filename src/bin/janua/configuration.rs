@@ -56,6 +56,29 @@ pub fn allow_host_directory(config: &mut Config) {
     }
 }
 
+/// The keyring's file that a command works on: the one named, or the one of the configuration, which comes along then.
+pub fn keyring(named: Option<&Path>, configuration: Option<&Path>) -> Result<Place, Failure> {
+    if let Some(path) = named {
+        return Ok(Place { keyring: path.to_path_buf(), configuration: None });
+    }
+    let (file, config) = read(configuration)?;
+    match (config.keyring_path(), config.keyring_variable()) {
+        (Some(keyring), _) => Ok(Place { keyring, configuration: Some((file, config)) }),
+        (None, Some(name)) => Err(Failure::file(format!(
+            "{}: the keyring is in the environment variable {name}, which no command reads or changes; write its text to \
+             a file, work on that, and set the variable anew",
+            file.display()
+        ))),
+        (None, None) => Err(Failure::file(format!("{}: names no keyring file ([keyring] path)", file.display()))),
+    }
+}
+
+/// A keyring's file, and the configuration that named it.
+pub struct Place {
+    pub keyring: PathBuf,
+    pub configuration: Option<(PathBuf, Config)>,
+}
+
 /// The text of a configuration as a table, for what the engine's own reading does not show: the names in it.
 pub struct Facts(toml::Table);
 

@@ -1,7 +1,9 @@
 //! `janua keyring`: makes the file of keys, and shows how old they are. A master key is never printed.
+//!
+//! What changes a keyring stands in `rotation`.
 
 use crate::failure::{Code, Failure};
-use crate::{Done, configuration, files, output, sys};
+use crate::{Done, configuration, files, output, rotation, sys};
 use janua::base::Clock;
 use janua::base::encoding::hex;
 use janua::crypto::keyring::{Key, Keyring};
@@ -12,6 +14,9 @@ const EXAMPLES: &str = "\
 Examples:
   janua keyring new /etc/janua/keyring.toml --group www-data
   janua keyring show /etc/janua/keyring.toml
+  janua keyring publish && janua keyring rotate
+  janua keyring rotate --if-due
+  janua keyring retire 053fb1d21b23a2b5
   janua keyring show --json";
 
 #[derive(clap::Args)]
@@ -42,12 +47,21 @@ enum What {
         #[arg(long)]
         json: bool,
     },
+    /// Add a key that is known everywhere before it signs, and waits for `rotate`
+    Publish(rotation::Publish),
+    /// Let the published key sign; without one, publish a key that signs by its date. Ends no session and no token
+    Rotate(rotation::Rotate),
+    /// End a key: every token that it signed is refused. Asks first
+    Retire(rotation::Retire),
 }
 
 pub fn run(arguments: &Arguments) -> Done {
     match &arguments.what {
         What::New { path, group } => new(path, group.as_deref()),
         What::Show { path, config, json } => show(path.as_deref(), config.as_deref(), *json),
+        What::Publish(arguments) => rotation::publish(arguments),
+        What::Rotate(arguments) => rotation::rotate(arguments),
+        What::Retire(arguments) => rotation::retire(arguments),
     }
 }
 
@@ -73,17 +87,9 @@ pub fn create(path: &Path, group: Option<u32>) -> Result<Keyring, Failure> {
 }
 
 fn show(path: Option<&Path>, config: Option<&Path>, as_json: bool) -> Done {
-    let path = match path {
-        Some(path) => path.to_path_buf(),
-        None => {
-            let (file, config) = configuration::read(config)?;
-            config
-                .keyring_path()
-                .ok_or_else(|| Failure::file(format!("{}: names no keyring file ([keyring] path)", file.display())))?
-        }
-    };
+    let path = configuration::keyring(path, config)?.keyring;
     let now = Clock::system().now().unix();
-    let ring = Keyring::load(&path, now).map_err(|e| Failure::Said(Code::File, e.message))?;
+    let ring = load(&path, now)?;
     if as_json {
         let keys: Vec<serde_json::Value> = ring.keys().iter().map(|key| as_value(key, now)).collect();
         return output::json(&json!({
@@ -97,13 +103,18 @@ fn show(path: Option<&Path>, config: Option<&Path>, as_json: bool) -> Done {
     output::table(&["KEY", "STATE", "AGE", "CREATED", "SIGNS FROM", "VERIFY ONLY FROM", "RETIRED FROM"], &rows)
 }
 
+/// Reads a keyring. Every failure is one of a file.
+pub fn load(path: &Path, now: i64) -> Result<Keyring, Failure> {
+    Keyring::load(path, now).map_err(|e| Failure::Said(Code::File, e.message))
+}
+
 fn as_row(key: &Key, now: i64) -> Vec<String> {
     vec![
         hex(&key.id()),
         key.state(now).name().to_owned(),
         age(key.created(), now),
         output::time(Some(key.created())),
-        output::time(Some(key.signs_from())),
+        if key.waits() { "rotate".to_owned() } else { output::time(Some(key.signs_from())) },
         output::time(key.verify_only_from()),
         output::time(key.retired_from()),
     ]
@@ -115,6 +126,7 @@ fn as_value(key: &Key, now: i64) -> serde_json::Value {
         "id": hex(&key.id()),
         "state": key.state(now).name(),
         "created": date(Some(key.created())),
+        "waits": key.waits(),
         "signs_from": date(Some(key.signs_from())),
         "verify_only_from": date(key.verify_only_from()),
         "retired_from": date(key.retired_from()),

@@ -26,6 +26,7 @@ mod redact;
 mod request;
 mod revoke;
 mod roster;
+mod rotation;
 mod sample;
 mod sessions;
 mod sys;
@@ -63,7 +64,7 @@ enum What {
     User(user::Arguments),
     /// Add and list what users belong to: vaults, central servers
     Tenant(tenant::Arguments),
-    /// Make a keyring, or show the ages and states of its keys
+    /// Make a keyring, show the ages and states of its keys, rotate them
     Keyring(keyring::Arguments),
     /// List, show and end the sessions of a running host
     Sessions(sessions::Arguments),
