@@ -38,6 +38,7 @@ use parking_lot::Mutex;
 use sessions::After;
 use std::path::PathBuf;
 use std::sync::{Arc, Weak};
+use std::time::Duration;
 
 /// What of the sessions outlives what. Revocations outlive everything in either case.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -88,6 +89,10 @@ pub struct Shared {
 /// closes it.
 static OPEN: Mutex<Vec<Weak<Core>>> = Mutex::new(Vec::new());
 
+/// Opening takes milliseconds. A lock that is held for so long was held by a thread of the process that this one was
+/// forked from, and nobody will let it go.
+const OPENING: Duration = Duration::from_secs(5);
+
 impl Shared {
     /// Opens nothing yet.
     pub fn new(settings: Settings, clock: Clock) -> Shared {
@@ -100,7 +105,9 @@ impl Shared {
 
     /// Finds what this process has open, or opens it.
     fn open(&self) -> Result<Arc<Core>, Error> {
-        let mut open = OPEN.lock();
+        let Some(mut open) = OPEN.try_lock_for(OPENING) else {
+            return Err(forked().at(self.settings.path.display()));
+        };
         open.retain(|core| core.strong_count() > 0);
         let path = self.settings.path.canonicalize().ok();
         let found = open.iter().filter_map(Weak::upgrade).find(|core| Some(&core.path) == path.as_ref());
@@ -142,7 +149,8 @@ impl Drop for Shared {
 fn forked() -> Error {
     Error::new(
         Status::Fork,
-        "the process that this one was forked from had the store open, which a fork breaks: attach after the last fork",
+        "the process that this one was forked from had the store open, or was opening one, which a fork breaks: attach \
+         after the last fork",
     )
 }
 
