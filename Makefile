@@ -1,6 +1,6 @@
 # The two commands of the README, each with all of its own set-up, and `bench`. `make` alone says what there is.
 
-.PHONY: help demo test bench soak setup
+.PHONY: help demo test bench bench-nginx soak setup
 
 help:
 	@echo 'make demo                a demo site on 127.0.0.1:$${JANUA_DEMO_PORT:-8080}, walked with curl, then served until Ctrl-C'
@@ -8,6 +8,7 @@ help:
 	@echo 'make test                everything that is checked'
 	@echo 'make test STEPS="a b"    only some of it: scripts/test --list'
 	@echo 'make bench               everything that is measured, as one table; takes minutes, most of them for building'
+	@echo 'make bench-nginx         the processor time of an nginx worker for a request, with the module and without'
 	@echo 'make soak                1,000 reloads of nginx under load, and what it holds before and after; takes minutes'
 
 demo:
@@ -18,6 +19,9 @@ test:
 
 bench:
 	@scripts/bench
+
+bench-nginx:
+	@scripts/setup test && cargo build --release --locked --quiet && scripts/build-nginx && scripts/bench-nginx
 
 soak:
 	@scripts/setup test && cargo build --release --locked --quiet && scripts/build-nginx && tests/nginx/soak.py
