@@ -83,3 +83,21 @@ def restart():
         let_in(nginx.ask("GET", "/a", kept), "Aladdin")
         refused(nginx.ask("GET", "/a", gone))
         assert "sessions live in the worker's memory" not in nginx.log(), nginx.log()
+
+
+@promise("fact 6: a worker that cannot attach says so, answers 503 and lets nobody in; what Janua does not judge is served", shared=False)
+def cannot_attach():
+    with Nginx("shared-refused", HTTP.replace("location / {", "location /off/ { janua off; return 204; } location / {"), upstream=Upstream(),
+               main=POOLS, faults=True, lines=SHARED) as nginx:
+        cookie = nginx.login()
+        let_in(nginx.ask("GET", "/inside/x", cookie), "Aladdin")
+        state = nginx.folder / "janua" / "state"
+        state.chmod(0o755)
+        nginx.reload()
+        wait_until("the alert", lambda: "[alert]" in nginx.log() and "open to other users" in nginx.log())
+        for headers in ([], [cookie]):
+            refused(nginx.ask("GET", "/inside/x", *headers), 503)
+        same("off", nginx.ask("GET", "/off/x").status, 204)
+        state.chmod(0o700)
+        nginx.reload()
+        let_in(nginx.ask("GET", "/inside/x", cookie), "Aladdin")
