@@ -6,7 +6,7 @@
 //!
 //! - `place` opens, `sys` alone is unsafe, `tables` knows our databases from others.
 //! - `log` is the numbered log, always synced; `fresh` is what this process knows of it.
-//! - `rows` and `codec` are the sessions; `copies` those of this process; `pending` the uses to be written down.
+//! - `room` keeps some of the disk free; `rows` and `codec` are the sessions; `copies` those of this process; `pending` the uses to be written down.
 //! - `core` answers, `sessions` writes, many at a time by `group`, `upkeep` tidies up.
 //!
 //! What can be lost is [`Durability`]'s word. A revocation that was acknowledged never is.
@@ -19,6 +19,7 @@ mod group;
 mod log;
 mod pending;
 mod place;
+mod room;
 mod rows;
 mod sessions;
 mod sys;

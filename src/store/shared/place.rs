@@ -194,7 +194,10 @@ pub(super) fn explained(error: &heed::Error, place: &Path) -> Error {
         heed::Error::Mdb(MdbError::Invalid | MdbError::VersionMismatch) => {
             text("data.mdb is no file of this store; move it away, and a new one is made")
         }
-        heed::Error::Mdb(MdbError::Corrupted | MdbError::PageNotFound | MdbError::Panic | MdbError::Incompatible) => {
+        heed::Error::Mdb(MdbError::Panic) => {
+            text("the disk failed in the middle of a commit: look at the disk, and restart this process")
+        }
+        heed::Error::Mdb(MdbError::Corrupted | MdbError::PageNotFound | MdbError::Incompatible) => {
             text("data.mdb is damaged; stop all processes and move it away: a new one is made")
         }
         heed::Error::Mdb(MdbError::MapResized) => text("another process uses it with a larger map: run one version"),
@@ -206,6 +209,7 @@ pub(super) fn explained(error: &heed::Error, place: &Path) -> Error {
         ),
         heed::Error::Io(e) => match e.kind() {
             ErrorKind::StorageFull | ErrorKind::QuotaExceeded => text("the disk is full: make room"),
+            ErrorKind::FileTooLarge => text("its files may not grow any more: raise the limit on the size of files"),
             ErrorKind::ReadOnlyFilesystem => text("the file system is read-only: mount it writable"),
             ErrorKind::PermissionDenied => text("this user may not write it: run all processes as its owner"),
             _ => text(&format!("the system says: {e}")),

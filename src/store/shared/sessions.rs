@@ -129,6 +129,10 @@ impl Core {
         if self.catch_up().is_err() {
             return Ok(jobs.iter().map(|_| Done::Failed).collect());
         }
+        if jobs.iter().any(|job| matches!(job, Job::Insert { .. })) {
+            self.rows.keep_room(&w)?;
+            self.log.keep_room()?;
+        }
         let base = self.fresh.applied();
         let (mut entries, mut logged, mut torn, mut done) = (Vec::new(), false, None, Vec::new());
         for job in jobs {
