@@ -104,8 +104,11 @@ fn private(_: &Path, _: &fs::Metadata) -> Result<()> {
 
 /// Takes the lock under which a store is opened.
 fn lock(path: &Path, create: bool) -> Result<File> {
-    let failed = |e: std::io::Error| {
-        Error::unavailable(format!("{}: cannot be opened: {e}; the store belongs to another user?", path.display()))
+    let failed = |e: std::io::Error| match e.kind() {
+        ErrorKind::ReadOnlyFilesystem => explained(&heed::Error::Io(e), path),
+        _ => {
+            Error::unavailable(format!("{}: cannot be opened: {e}; the store belongs to another user?", path.display()))
+        }
     };
     let file = OpenOptions::new().create(create).truncate(false).write(true).open(path).map_err(failed)?;
     let start = Instant::now();

@@ -18,9 +18,10 @@ use std::io::ErrorKind;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-/// Rows looked at in one hold of the write lock, and rows touched.
-const STEP: usize = 256;
-const TOUCHES: usize = 1024;
+/// Rows looked at in one hold of the write lock, and rows touched. What one commit writes anew is free only two commits
+/// later: twice the pages of a step have to go into what `room` keeps. A row that is looked at may change four pages.
+const STEP: usize = 64;
+const TOUCHES: usize = 256;
 
 /// What LMDB says of a write that the disk took only a part of: `EIO`.
 const SHORT: i32 = 5;
