@@ -10,8 +10,6 @@ mod disk;
 mod logins;
 #[cfg(target_os = "linux")]
 mod sessions;
-#[cfg(target_os = "linux")]
-mod sys;
 
 #[cfg(target_os = "linux")]
 fn main() {

@@ -4,7 +4,6 @@
 //! Each store has a process of its own, so that its memory is its own.
 
 use crate::logins::Scene;
-use crate::sys::put_aside;
 use janua::base::Clock;
 use janua::crypto::digest::Digest;
 use janua::session::{NewSession, Record, id};
@@ -138,7 +137,7 @@ fn checks(what: &str, store: &dyn Store, clock: &Clock, count: u64, every: u64) 
     println!("  check, {what}: p50 {} ns, p99 {} ns, p99.9 {} ns", at(0.5), at(0.99), at(0.999));
 }
 
-/// When the thread that sweeps was put aside by the system: a check that waited for it then says nothing of the sweep.
+/// When the thread that sweeps had work and no processor: a check that waited for it then says nothing of the sweep.
 type Aside = Mutex<Vec<(Instant, Instant)>>;
 
 /// The longest check beside nobody, beside a thread that sweeps, and beside a process that does.
@@ -184,12 +183,11 @@ pub fn sweep_on(name: &str, folder: &Path, second: i64) {
 
 /// Lets seconds pass, and does in each what maintenance does. At how many it looked.
 fn sweep(store: &dyn Store, clock: &Clock, over: &AtomicBool, aside: &Aside) -> usize {
-    let (mut swept, mut times) = (0, put_aside());
+    let (mut swept, mut waits) = (0, Waits::new());
     let mut timed = |work: &mut dyn FnMut() -> usize| {
         let start = Instant::now();
         let looked = work();
-        let before = std::mem::replace(&mut times, put_aside());
-        if before != times {
+        if waits.since() > Duration::from_micros(50) {
             aside.lock().expect("nobody panics").push((start, Instant::now()));
         }
         looked
@@ -219,14 +217,39 @@ const STEP: usize = 64;
 struct Longest {
     checks: u64,
     all: Duration,
-    /// Long ones in which the system did not put the checker aside.
-    long: Vec<(Instant, Duration)>,
+    /// Long ones: when they began, how long they took, and for how long of it the checker had a processor or waited for
+    /// somebody else than the system.
+    long: Vec<(Instant, Duration, Duration)>,
+}
+
+/// For how long this thread has waited for a processor, by the kernel's own account.
+struct Waits(std::fs::File, Duration);
+
+impl Waits {
+    fn new() -> Waits {
+        let mut waits = Waits(std::fs::File::open("/proc/thread-self/schedstat").expect("the account"), Duration::ZERO);
+        waits.since();
+        waits
+    }
+
+    /// How much of it is new.
+    fn since(&mut self) -> Duration {
+        let mut text = [0; 64];
+        let count = std::os::unix::fs::FileExt::read_at(&self.0, &mut text, 0).expect("the account");
+        let text = String::from_utf8_lossy(&text[..count]);
+        let waited = text
+            .split_whitespace()
+            .nth(1)
+            .and_then(|word| word.parse().ok())
+            .map_or(Duration::ZERO, Duration::from_nanos);
+        waited.saturating_sub(std::mem::replace(&mut self.1, waited))
+    }
 }
 
 const LIMIT: Duration = Duration::from_millis(1);
 
 fn watch(store: &dyn Store, clock: &Clock, count: u64, over: &AtomicBool) -> Longest {
-    let (mut seen, mut aside) = (Longest::default(), put_aside());
+    let (mut seen, mut waits) = (Longest::default(), Waits::new());
     for number in scattered(count) {
         if over.load(Ordering::Relaxed) {
             break;
@@ -237,11 +260,10 @@ fn watch(store: &dyn Store, clock: &Clock, count: u64, over: &AtomicBool) -> Lon
         let took = start.elapsed();
         seen.checks += 1;
         seen.all = seen.all.max(took);
-        if took > Duration::from_micros(100) || seen.checks.is_multiple_of(64) {
-            let before = std::mem::replace(&mut aside, put_aside());
-            if before == aside {
-                seen.long.push((start, took));
-            }
+        if took > Duration::from_micros(100) {
+            seen.long.push((start, took, took.saturating_sub(waits.since())));
+        } else if seen.checks.is_multiple_of(64) {
+            waits.since();
         }
     }
     seen
@@ -250,13 +272,13 @@ fn watch(store: &dyn Store, clock: &Clock, count: u64, over: &AtomicBool) -> Lon
 impl Longest {
     fn tell(&self, what: &str, aside: &Aside) {
         let aside = aside.lock().expect("nobody panics");
-        let clear = |(start, took): &&(Instant, Duration)| {
+        let clear = |(start, took, _): &&(Instant, Duration, Duration)| {
             let end = *start + *took;
             !aside.iter().any(|(from, to)| *start < *to && *from < end)
         };
-        let long: Vec<_> = self.long.iter().filter(clear).map(|(_, took)| *took).collect();
+        let long: Vec<_> = self.long.iter().filter(clear).map(|(_, _, own)| *own).collect();
         println!(
-            "  longest of {} checks {what}: {} us, {} over 1 ms (with those where the system put one of the two aside: {} us)",
+            "  longest of {} checks {what}: {} us, {} over 1 ms (with the time in which one of the two had no processor: {} us)",
             self.checks,
             long.iter().max().map_or(0, Duration::as_micros),
             long.iter().filter(|took| **took > LIMIT).count(),
