@@ -7,10 +7,12 @@
 use super::codec::Row;
 use super::copies::{Copies, Copy};
 use super::fresh::{Fresh, Word};
+use super::group::Group;
 use super::log::{self, Log};
 use super::pending::Pending;
 use super::place::{self, explained};
 use super::rows::Rows;
+use super::sessions::{Done, Job};
 use super::{Durability, Settings};
 use crate::base::{Error, Now, Reason, Result};
 use crate::crypto::digest::Digest;
@@ -43,6 +45,8 @@ pub(super) struct Core {
     pub fresh: Fresh,
     pub copies: Copies,
     pub pending: Pending,
+    /// Log-ins and log-outs that wait for the rows' write lock.
+    pub group: Group<Job, Done>,
     /// Somebody put other files in our files' place.
     pub replaced: AtomicBool,
     /// What went wrong last, for maintenance to tell.
@@ -69,6 +73,7 @@ impl Core {
             fresh: Fresh::new(),
             copies: Copies::new(),
             pending: Pending::new(),
+            group: Group::new(),
             replaced: AtomicBool::new(false),
             fault: Mutex::new(None),
         };

@@ -10,6 +10,7 @@
 //! *What* is a letter and a digest, a key's id, or nothing for the whole site. Used by `store::shared` alone. An append
 //! that has returned is **the commit point** of a revocation: it is on disk, and every check that starts later reads it.
 
+use super::room;
 use super::tables::{self, Table};
 use crate::base::{Now, Result};
 use crate::crypto::digest::{Digest, sha256};
@@ -152,6 +153,20 @@ impl Log {
 
     pub(super) fn head(&self, r: &RoTxn<'_>) -> heed::Result<Head> {
         self.meta.get(r, HEAD)?.and_then(Head::read).ok_or_else(damaged)
+    }
+
+    /// Keeps some of the disk free, so that a revocation has room when log-ins have none.
+    pub(super) fn keep_room(&self) -> heed::Result<()> {
+        let file = room::File::of_revocations(&self.env);
+        let tables = [&self.meta, &self.log, &self.idx, &self.ends];
+        if file.lacks(&*self.env.read_txn()?, &tables)?.is_none() {
+            return Ok(());
+        }
+        let w = self.env.write_txn()?;
+        match file.lacks(&w, &tables)? {
+            Some(bytes) => file.grow(bytes),
+            None => Ok(()),
+        }
     }
 
     /// Writes the entries down, each under a number of its own, and returns the last. The only way in.

@@ -6,8 +6,8 @@
 //!
 //! - `place` opens, `sys` alone is unsafe, `tables` knows our databases from others.
 //! - `log` is the numbered log, always synced; `fresh` is what this process knows of it.
-//! - `rows` and `codec` are the sessions; `copies` those of this process; `pending` the uses to be written down.
-//! - `core` answers, `sessions` writes, `upkeep` tidies up.
+//! - `room` keeps some of the disk free; `rows` and `codec` are the sessions; `copies` those of this process; `pending` the uses to be written down.
+//! - `core` answers, `sessions` writes, many at a time by `group`, `upkeep` tidies up.
 //!
 //! What can be lost is [`Durability`]'s word. A revocation that was acknowledged never is.
 
@@ -15,9 +15,11 @@ mod codec;
 mod copies;
 mod core;
 mod fresh;
+mod group;
 mod log;
 mod pending;
 mod place;
+mod room;
 mod rows;
 mod sessions;
 mod sys;
@@ -216,11 +218,11 @@ impl Store for Shared {
     }
 
     fn replace(&self, old: &Digest, key: Digest, record: Record, cap: usize, now: Now) -> Result<Inserted, NotStored> {
-        self.core()?.insert(After::Replaced(old), key, record, cap, now)
+        self.core()?.insert(After::Replaced(*old), key, record, cap, now)
     }
 
     fn renew(&self, old: &Digest, key: Digest, record: Record, cap: usize, now: Now) -> Result<Inserted, NotStored> {
-        self.core()?.insert(After::Renewed(old), key, record, cap, now)
+        self.core()?.insert(After::Renewed(*old), key, record, cap, now)
     }
 
     fn check(&self, key: &Digest, now: Now) -> Answer<Arc<Record>> {

@@ -104,8 +104,11 @@ fn private(_: &Path, _: &fs::Metadata) -> Result<()> {
 
 /// Takes the lock under which a store is opened.
 fn lock(path: &Path, create: bool) -> Result<File> {
-    let failed = |e: std::io::Error| {
-        Error::unavailable(format!("{}: cannot be opened: {e}; the store belongs to another user?", path.display()))
+    let failed = |e: std::io::Error| match e.kind() {
+        ErrorKind::ReadOnlyFilesystem => explained(&heed::Error::Io(e), path),
+        _ => {
+            Error::unavailable(format!("{}: cannot be opened: {e}; the store belongs to another user?", path.display()))
+        }
     };
     let file = OpenOptions::new().create(create).truncate(false).write(true).open(path).map_err(failed)?;
     let start = Instant::now();
@@ -194,7 +197,10 @@ pub(super) fn explained(error: &heed::Error, place: &Path) -> Error {
         heed::Error::Mdb(MdbError::Invalid | MdbError::VersionMismatch) => {
             text("data.mdb is no file of this store; move it away, and a new one is made")
         }
-        heed::Error::Mdb(MdbError::Corrupted | MdbError::PageNotFound | MdbError::Panic | MdbError::Incompatible) => {
+        heed::Error::Mdb(MdbError::Panic) => {
+            text("the disk failed in the middle of a commit: look at the disk, and restart this process")
+        }
+        heed::Error::Mdb(MdbError::Corrupted | MdbError::PageNotFound | MdbError::Incompatible) => {
             text("data.mdb is damaged; stop all processes and move it away: a new one is made")
         }
         heed::Error::Mdb(MdbError::MapResized) => text("another process uses it with a larger map: run one version"),
@@ -206,6 +212,7 @@ pub(super) fn explained(error: &heed::Error, place: &Path) -> Error {
         ),
         heed::Error::Io(e) => match e.kind() {
             ErrorKind::StorageFull | ErrorKind::QuotaExceeded => text("the disk is full: make room"),
+            ErrorKind::FileTooLarge => text("its files may not grow any more: raise the limit on the size of files"),
             ErrorKind::ReadOnlyFilesystem => text("the file system is read-only: mount it writable"),
             ErrorKind::PermissionDenied => text("this user may not write it: run all processes as its owner"),
             _ => text(&format!("the system says: {e}")),

@@ -1,5 +1,7 @@
 //! Tests of what `shared` alone promises; the rules of every store are in `store::suite`.
 
+mod late;
+
 use super::*;
 use crate::base::Reason;
 use crate::crypto::scratch::Scratch;
