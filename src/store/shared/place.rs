@@ -5,6 +5,7 @@
 //! | `lock` | held while a process opens the store |
 //! | `boot` | the boot in which sessions were last opened, and whether without syncing |
 //! | `permits` | a page shared by those who hash passwords (`password::slots`); disposable |
+//! | `counts-…` | a page of failure counts (`throttle::ledger`), one for each boot; disposable |
 //! | `sessions/` | an LMDB environment: rows, index, times |
 //! | `revocations/` | another one, small, always synced: the log |
 //!
