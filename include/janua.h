@@ -471,7 +471,10 @@ typedef struct {
     janua_str raw_path;
     /** What follows the first `?`, as received. */
     janua_str query;
-    /** The peer's address as text, without a port. Trusted proxies are the engine's business. */
+    /**
+     * The peer's address as text, without a port; `unix:` for a Unix socket. Trusted proxies are the
+     * engine's business.
+     */
     janua_str client;
     /** With JANUA_REQUEST_BODY_GIVEN. The bytes judged must be the bytes forwarded. */
     janua_str body;
