@@ -905,7 +905,7 @@ janua_status janua_config_set_directory(janua_config *config,
 #define JANUA_EVENT_TOKEN                      5 /* A token was issued. */
 #define JANUA_EVENT_TENANT                     6 /* A session chose a tenant. */
 #define JANUA_EVENT_EVICTION                   7 /* A session was put out to make room (the cap per principal). */
-#define JANUA_EVENT_ALARM                      8 /* Something an operator must look at: the clock jumped, guesses over the whole site, a bad keyring file. */
+#define JANUA_EVENT_ALARM                      8 /* Something an operator must look at: the clock jumped, guesses over the whole site, a bad keyring or page. */
 
 /** One event. It holds no credential. The views live until the callback returns. */
 typedef struct {
