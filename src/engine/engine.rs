@@ -112,6 +112,7 @@ impl Engine {
         self.store.attach()?;
         // What cannot be shared is this process's own, never without a limit; maintenance says so and tries again.
         let _ = self.share();
+        self.throttle.prepare();
         // Draws the page's key anew, after dropping what was remembered under the old one.
         self.verified.reset_if_forked()
     }

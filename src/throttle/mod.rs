@@ -110,6 +110,11 @@ impl Throttle {
         self.shared.get_or_try_init(open).map(drop)
     }
 
+    /// Takes the memory that counts need, so that no check has to. Called once a process has attached.
+    pub fn prepare(&self) {
+        let _ = self.ledger();
+    }
+
     fn ledger(&self) -> &Ledger {
         let private = || self.private.get_or_init(|| Ledger::private(self.settings.slots));
         self.shared.get().unwrap_or_else(private)
