@@ -471,7 +471,10 @@ typedef struct {
     janua_str raw_path;
     /** What follows the first `?`, as received. */
     janua_str query;
-    /** The peer's address as text, without a port. Trusted proxies are the engine's business. */
+    /**
+     * The peer's address as text, without a port; `unix:` for a Unix socket. Trusted proxies are the
+     * engine's business.
+     */
     janua_str client;
     /** With JANUA_REQUEST_BODY_GIVEN. The bytes judged must be the bytes forwarded. */
     janua_str body;
@@ -902,7 +905,7 @@ janua_status janua_config_set_directory(janua_config *config,
 #define JANUA_EVENT_TOKEN                      5 /* A token was issued. */
 #define JANUA_EVENT_TENANT                     6 /* A session chose a tenant. */
 #define JANUA_EVENT_EVICTION                   7 /* A session was put out to make room (the cap per principal). */
-#define JANUA_EVENT_ALARM                      8 /* Something an operator must look at: the clock jumped, guesses over the whole site, a bad keyring file. */
+#define JANUA_EVENT_ALARM                      8 /* Something an operator must look at: the clock jumped, guesses over the whole site, a bad keyring or page. */
 
 /** One event. It holds no credential. The views live until the callback returns. */
 typedef struct {

@@ -103,6 +103,7 @@ pub(crate) fn engine(config: Config) -> Result<Engine> {
         clock_alarm: Standing::default(),
         guessing_alarm: Standing::default(),
         keyring_alarm: Standing::default(),
+        sharing_alarm: Standing::default(),
         metrics: Metrics::new(),
         process: page,
         inward: tree.headers.clone(),

@@ -63,6 +63,7 @@ pub struct Engine {
     pub(crate) clock_alarm: Standing,
     pub(crate) guessing_alarm: Standing,
     pub(crate) keyring_alarm: Standing,
+    pub(crate) sharing_alarm: Standing,
     pub(crate) metrics: Metrics,
     /// What sites are made from.
     pub(crate) defaults: build::Defaults,
@@ -109,11 +110,18 @@ impl Engine {
             return Ok(());
         }
         self.store.attach()?;
-        if let Some(page) = self.store.permits() {
-            self.permits.share(&page, permits::LIFE)?;
-        }
+        // What cannot be shared is this process's own, never without a limit; maintenance says so and tries again.
+        let _ = self.share();
+        self.throttle.prepare();
         // Draws the page's key anew, after dropping what was remembered under the old one.
         self.verified.reset_if_forked()
+    }
+
+    /// Shares hash permits and failure counts with the machine's other processes, where the store has a folder for that.
+    fn share(&self) -> Result<()> {
+        let Some(folder) = self.store.page_folder() else { return Ok(()) };
+        let permits = self.permits.share(&folder.join("permits"), permits::LIFE);
+        self.throttle.share(&folder).and(permits)
     }
 
     /// Whether this process has attached.
@@ -132,7 +140,8 @@ impl Engine {
     /// `budget`.
     ///
     /// Call it about every second off the event loop. Errors: `Fork`; or `Invalid`/`Unavailable`/`Refused` when the
-    /// keyring or the users file became unreadable, or the keyring older: the last good keys and users stay.
+    /// keyring or the users file became unreadable, or the keyring older: the last good keys and users stay; or
+    /// `Unavailable` while failure counts or hash permits cannot be shared, and this process has its own.
     pub fn maintain(&self, budget: Duration) -> Result<()> {
         self.attached()?;
         self.clock_alarm.follow(self.clock.follow().is_some(), || self.alarm(Reason::Undecided, "clock"));
@@ -143,7 +152,9 @@ impl Engine {
         let entries = usize::try_from(budget.as_micros()).unwrap_or(usize::MAX).clamp(64, 1 << 20);
         self.store.sweep(now, entries);
         let keys = self.follow_keys();
-        self.end_changed().and(keys).and(tended)
+        let shared = self.share();
+        self.sharing_alarm.follow(shared.is_err(), || self.alarm(Reason::Undecided, "sharing"));
+        self.end_changed().and(keys).and(tended).and(shared)
     }
 
     /// Writes the use of a session down, or notes it where this call may not wait; `true` asks for maintenance. What

@@ -181,8 +181,9 @@ pub trait Store: Send + Sync {
         Ok(())
     }
 
-    /// A file of the machine that its processes share hash permits through; disposable.
-    fn permits(&self) -> Option<PathBuf> {
+    /// A folder of this machine for pages that its processes share, beside the store: hash permits and failure counts,
+    /// which are disposable. Nobody else may enter it. Asked once attached; none: each process has its own.
+    fn page_folder(&self) -> Option<PathBuf> {
         None
     }
 

@@ -189,9 +189,9 @@ impl Store for Shared {
         true
     }
 
-    fn permits(&self) -> Option<PathBuf> {
+    fn page_folder(&self) -> Option<PathBuf> {
         // Who only looks in hashes nothing, and makes nothing.
-        self.core().ok().filter(|_| self.settings.create).map(|core| core.path.join("permits"))
+        self.core().ok().filter(|_| self.settings.create).map(|core| core.path.clone())
     }
 
     fn touch_later(&self, record: &Record, accompanied: bool, path: Option<&[u8]>, now: Now) -> Later {

@@ -5,6 +5,7 @@
 //! | `lock` | held while a process opens the store |
 //! | `boot` | the boot in which sessions were last opened, and whether without syncing |
 //! | `permits` | a page shared by those who hash passwords (`password::slots`); disposable |
+//! | `counts-…` | a page of failure counts (`throttle::ledger`), one for each boot; disposable |
 //! | `sessions/` | an LMDB environment: rows, index, times |
 //! | `revocations/` | another one, small, always synced: the log |
 //!
@@ -13,6 +14,7 @@
 
 use super::sys;
 use super::{Durability, Settings};
+use crate::base::sys::boot_name;
 use crate::base::{Error, Result, Status};
 use crate::crypto::digest::sha256;
 use heed::{Env, MdbError, WithoutTls};
@@ -38,7 +40,7 @@ pub(super) fn open(settings: &Settings) -> Result<Opened> {
     let path = &settings.path;
     folder(path, settings.create)?;
     let lock = lock(&path.join("lock"), settings.create)?;
-    let boot = boot_id();
+    let boot = boot_name();
     settle(path, settings.durability, &boot)?;
     let open = |name: &str, map: usize, synced: bool| {
         let place = path.join(name);
@@ -160,13 +162,6 @@ fn settle(path: &Path, durability: Durability, boot: &str) -> Result<()> {
         write().map_err(|e| failed("cannot be written", e))?;
     }
     Ok(())
-}
-
-/// What names this boot of the machine.
-fn boot_id() -> String {
-    let id = fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap_or_default();
-    let plain: String = id.chars().filter(char::is_ascii_graphic).take(64).collect();
-    if plain.is_empty() { "unknown".to_owned() } else { plain }
 }
 
 /// A file that was cut short would stop the process where its map is read: it is filled up again, and then looked
