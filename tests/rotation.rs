@@ -4,9 +4,9 @@ mod house;
 
 use house::{Ears, House, VAULT, ask, decide, reply};
 use janua::base::{Reason, Status};
-use janua::crypto::Keyring;
 use janua::crypto::keyring::{KeyId, PUBLISH_LEAD};
 use janua::crypto::keyring_change::{Haste, publish, retire, rotate};
+use janua::crypto::{Keyring, RingPlace};
 use janua::engine::{Config, Decision, Engine, EventKind, Held, Outcome, Site, WaitClass};
 use janua::parse::Body;
 use std::path::PathBuf;
@@ -51,6 +51,10 @@ impl Town {
 
     fn now(&self) -> i64 {
         self.house.clock.now().unix()
+    }
+
+    fn place(&self) -> RingPlace {
+        RingPlace::file(&self.ring)
     }
 
     /// Puts a text in the ring's place, as a copy from another machine does.
@@ -117,7 +121,7 @@ fn two_engines_know_each_others_tokens_before_during_and_after_every_change() {
         }
     };
     both(&mut tokens, "before");
-    let coming = publish(&town.ring, town.now(), PUBLISH_LEAD).unwrap();
+    let coming = publish(&town.place(), town.now(), PUBLISH_LEAD).unwrap();
     both(&mut tokens, "published, followed by none");
     one.maintain().unwrap();
     both(&mut tokens, "published, followed by one");
@@ -125,7 +129,7 @@ fn two_engines_know_each_others_tokens_before_during_and_after_every_change() {
     assert_eq!((one.engine.keyring_generation(), two.engine.keyring_generation()), (2, 2));
     town.house.clock.advance(PUBLISH_LEAD);
     both(&mut tokens, "it may sign and was not told to");
-    rotate(&town.ring, town.now(), Haste::Lead(PUBLISH_LEAD)).unwrap();
+    rotate(&town.place(), town.now(), Haste::Lead(PUBLISH_LEAD)).unwrap();
     two.maintain().unwrap();
     both(&mut tokens, "one signs with the old key, the other with the new one");
     assert_eq!((one.minted(&coming.id), two.minted(&coming.id)), (0, 1));
@@ -134,7 +138,7 @@ fn two_engines_know_each_others_tokens_before_during_and_after_every_change() {
     assert_eq!(one.minted(&coming.id), 1, "of the new key");
 
     town.house.clock.advance(PUBLISH_LEAD);
-    retire(&town.ring, town.now(), &old).unwrap();
+    retire(&town.place(), town.now(), &old).unwrap();
     both(&mut tokens, "retired in the file only");
     one.maintain().unwrap();
     two.maintain().unwrap();
@@ -150,7 +154,7 @@ fn two_engines_know_each_others_tokens_before_during_and_after_every_change() {
 fn the_new_key_signs_from_its_second_on() {
     let town = Town::new();
     let node = town.node();
-    let coming = rotate(&town.ring, town.now(), Haste::Lead(300)).unwrap();
+    let coming = rotate(&town.place(), town.now(), Haste::Lead(300)).unwrap();
     node.maintain().unwrap();
     town.house.clock.advance(299);
     for (at, count) in [(-1, 0), (0, 1), (1, 2)] {
@@ -169,7 +173,7 @@ fn the_new_key_signs_from_its_second_on() {
 fn an_unknown_key_has_the_file_read_once_a_second_and_never_by_a_caller_that_may_not_wait() {
     let town = Town::new();
     let (one, two) = (town.node(), town.node());
-    rotate(&town.ring, town.now(), Haste::AtOnce).unwrap();
+    rotate(&town.place(), town.now(), Haste::AtOnce).unwrap();
     one.maintain().unwrap();
     let token = town.token(&one);
     assert_eq!(two.fast(&token), (Outcome::Deny, Reason::TokenForeign), "it was built within the second");
@@ -203,7 +207,7 @@ fn whatever_happens_to_the_file_the_last_good_keys_stay_and_one_alarm_is_told() 
     let node = town.node();
     let token = town.token(&node);
     let old = std::fs::read(&town.ring).unwrap();
-    publish(&town.ring, town.now(), PUBLISH_LEAD).unwrap();
+    publish(&town.place(), town.now(), PUBLISH_LEAD).unwrap();
     node.maintain().unwrap();
     let good = std::fs::read(&town.ring).unwrap();
     let changed = String::from_utf8(good.clone()).unwrap().replace("waits = true\n", "");
@@ -236,7 +240,7 @@ fn whatever_happens_to_the_file_the_last_good_keys_stay_and_one_alarm_is_told() 
         node.maintain().unwrap();
         assert_eq!((node.engine.keyring_generation(), node.alarms()), (2, alarms + 1));
     }
-    rotate(&town.ring, town.now(), Haste::AtOnce).unwrap();
+    rotate(&town.place(), town.now(), Haste::AtOnce).unwrap();
     node.maintain().unwrap();
     assert_eq!(node.engine.keyring_generation(), 3, "it follows again");
 }
@@ -249,11 +253,11 @@ fn no_rotation_and_no_retiring_touches_a_session() {
     let id = town.house.login(&site, "joe.bloggs@test.com", "pa55w0rd").cookie("JSESSIONID").unwrap();
     let old = node.engine.minted()[0].0;
     let folders = ask("GET", "/api/folders").cookie("JSESSIONID", &id);
-    publish(&town.ring, town.now(), PUBLISH_LEAD).unwrap();
-    rotate(&town.ring, town.now(), Haste::AtOnce).unwrap();
+    publish(&town.place(), town.now(), PUBLISH_LEAD).unwrap();
+    rotate(&town.place(), town.now(), Haste::AtOnce).unwrap();
     for change in ["rotated", "retired"] {
         if change == "retired" {
-            retire(&town.ring, town.now(), &old).unwrap();
+            retire(&town.place(), town.now(), &old).unwrap();
         }
         node.maintain().unwrap();
         let seen = town.house.ask(&site, &folders);
@@ -299,10 +303,10 @@ fn invariant_15_rotation_under_load_refuses_no_good_token() {
             });
         }
         for generation in (1..=16).step_by(2) {
-            let rotated = rotate(&town.ring, town.now(), Haste::Lead(PUBLISH_LEAD)).unwrap();
+            let rotated = rotate(&town.place(), town.now(), Haste::Lead(PUBLISH_LEAD)).unwrap();
             wait_for(&nodes, generation + 1);
             town.house.clock.advance(rotated.signs_from - town.now());
-            publish(&town.ring, town.now(), PUBLISH_LEAD).unwrap();
+            publish(&town.place(), town.now(), PUBLISH_LEAD).unwrap();
             wait_for(&nodes, generation + 2);
             town.house.clock.advance(PUBLISH_LEAD);
         }
