@@ -4,7 +4,7 @@
 #![allow(dead_code)]
 
 use crate::house::{self, Ears, House, VAULT, ask, decide};
-use janua::base::Reason;
+use janua::base::{Clock, Reason};
 #[cfg(feature = "shared")]
 use janua::crypto::Master;
 use janua::crypto::keyring::KeyId;
@@ -58,7 +58,7 @@ impl Town {
             let settings = Settings::new(house.folder.join("state"), Durability::Process, 400 * 86_400, Vec::new());
             let store = Shared::new(settings, house.clock.clone());
             store.attach().unwrap();
-            let looking = engine(&house, Ears::default(), STORED);
+            let looking = engine(&house.folder, &house.clock, &Ears::default(), STORED).unwrap();
             let place = looking.keyring_place().unwrap().unwrap();
             assert_eq!(place.create(house::START, None), Ok(true));
             towns.push(Town { house, ring: Ring::Store(place, Box::new(store)) });
@@ -69,10 +69,7 @@ impl Town {
     pub fn node(&self) -> Node {
         let ears = Ears::default();
         let keys = if self.is_stored() { STORED } else { "[keyring]\npath='keyring.toml'\n" };
-        let engine = engine(&self.house, ears.clone(), keys);
-        engine.attach().unwrap();
-        let site = engine.site(Some("mfiles"), None, false).unwrap();
-        Node { engine, site, ears }
+        Node::new(engine(&self.house.folder, &self.house.clock, &ears, keys).unwrap(), ears)
     }
 
     pub fn now(&self) -> i64 {
@@ -127,13 +124,14 @@ impl Town {
 
 pub const STORED: &str = "[keyring]\npath='store'\nmaster='file:master.key'\n[store]\nkind='shared'\npath='state'\n";
 
-pub fn engine(house: &House, ears: Ears, keys: &str) -> Arc<Engine> {
+/// An engine that has not attached, of the users in `folder` and with these sections of a configuration.
+pub fn engine(folder: &Path, clock: &Clock, ears: &Ears, keys: &str) -> janua::base::Result<Arc<Engine>> {
     let mut config = Config::new();
     let text = format!("[engine]\nsite='data.example.org'\n[directory]\nusers='users.toml'\n{}{keys}", house::CHEAP);
-    config.read_text("janua.toml", &text, &house.folder).unwrap();
-    config.set_clock(house.clock.clone());
-    config.set_audit(Box::new(ears));
-    Engine::build(config).unwrap()
+    config.read_text("janua.toml", &text, folder)?;
+    config.set_clock(clock.clone());
+    config.set_audit(Box::new(ears.clone()));
+    Engine::build(config)
 }
 
 pub fn mode(path: &Path, mode: u32) {
@@ -144,6 +142,12 @@ pub fn mode(path: &Path, mode: u32) {
 }
 
 impl Node {
+    pub fn new(engine: Arc<Engine>, ears: Ears) -> Node {
+        engine.attach().unwrap();
+        let site = engine.site(Some("mfiles"), None, false).unwrap();
+        Node { engine, site, ears }
+    }
+
     pub fn maintain(&self) -> janua::base::Result<()> {
         self.engine.maintain(Duration::from_millis(1))
     }
@@ -171,8 +175,13 @@ impl Node {
         self.engine.minted().iter().find(|(known, _)| known == id).map_or(0, |(_, count)| *count)
     }
 
-    pub fn alarms(&self) -> usize {
+    /// How often the alarm of this name was told.
+    pub fn alarms_of(&self, name: &str) -> usize {
         let told = self.ears.0.lock().unwrap();
-        told.iter().filter(|told| told.kind == EventKind::Alarm && told.all.contains("keyring")).count()
+        told.iter().filter(|told| told.kind == EventKind::Alarm && told.all.contains(name)).count()
+    }
+
+    pub fn alarms(&self) -> usize {
+        self.alarms_of("keyring")
     }
 }
