@@ -12,7 +12,9 @@ pub(crate) use keyring::{KeySource, KeyringSection};
 use serde::{Deserialize, Deserializer};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-pub(crate) use store::{Lasting, StoreSection};
+#[cfg(feature = "shared")]
+pub(crate) use store::Lasting;
+pub(crate) use store::StoreSection;
 
 /// A configuration in the making. One thread. Holds gate secrets, hence no `Debug`.
 pub struct Config {
