@@ -13,7 +13,7 @@ use janua::engine::{Decision, Held, Outcome, Site, WaitClass};
 use janua::parse::Body;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
-use town::{Node, Ring, Town, mode};
+use town::{Node, Town, mode};
 
 #[test]
 fn two_engines_know_each_others_tokens_before_during_and_after_every_change() {
@@ -172,7 +172,8 @@ fn another() -> Vec<u8> {
 #[test]
 fn a_file_that_is_removed_or_opened_to_others_is_told_and_the_last_good_keys_stay() {
     let town = Town::new();
-    let (node, Ring::File(path)) = (town.node(), &town.ring) else { panic!("not a file") };
+    let (node, place) = (town.node(), town.place());
+    let path = place.path().unwrap();
     let (token, aside) = (town.token(&node), town.house.folder.join("aside"));
     let refused = |says: &str, alarms: usize| {
         for _ in 0..3 {

@@ -70,7 +70,7 @@ fn what_cannot_be_right_is_refused_when_the_engine_is_built() {
 
 #[test]
 fn a_process_does_not_attach_to_keys_that_it_cannot_open_and_makes_none_instead() {
-    let town = Town::both().pop().unwrap();
+    let town = Town::stored();
     let good = town.bytes();
     let refused = |says: &str| {
         let engine = built(&town.house, "").unwrap();
@@ -204,6 +204,18 @@ fn a_rotation_that_fails_is_told_tried_again_and_stops_nothing_else() {
     assert!(node.maintain().is_err());
     assert_eq!((node.alarms_of("rotation"), node.alarms()), (1, 0));
     assert!(node.site.token_issue("access", ALEX, "", "", 0).is_ok(), "the old key signs on");
+}
+
+#[test]
+fn a_store_that_does_not_answer_is_not_the_keyrings_fault() {
+    let house = empty();
+    let node = node(&house, "");
+    std::fs::rename(house.folder.join("state/revocations"), house.folder.join("away")).unwrap();
+    for _ in 0..2 {
+        let error = node.maintain().unwrap_err();
+        assert!(error.message.contains("moved away or replaced"), "{error}");
+    }
+    assert_eq!((node.alarms(), node.engine.keyring_generation()), (0, 1), "the keys that were read last stay");
 }
 
 #[test]

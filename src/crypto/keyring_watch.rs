@@ -70,7 +70,7 @@ impl Watch {
     /// is then read again next time.
     pub fn follow(&self, now: Now, take: impl FnOnce(Keyring) -> Result<bool>) -> Result<bool> {
         let mut seen = self.lock()?;
-        if self.place.is_still(&seen).map_err(stays)? {
+        if self.place.is_still(&seen).map_err(|error| self.stays(error))? {
             return Ok(false);
         }
         self.read(&mut seen, now, take)
@@ -96,8 +96,8 @@ impl Watch {
     }
 
     fn read(&self, seen: &mut Mark, now: Now, take: impl FnOnce(Keyring) -> Result<bool>) -> Result<bool> {
-        let (ring, mark) = self.place.load_marked(now.unix()).map_err(stays)?;
-        let taken = take(ring).map_err(|error| stays(error.at(self.place.shown())))?;
+        let (ring, mark) = self.place.load_marked(now.unix()).map_err(|error| self.stays(error))?;
+        let taken = take(ring).map_err(|error| self.stays(error.at(self.place.shown())))?;
         *seen = mark;
         Ok(taken)
     }
@@ -107,13 +107,14 @@ impl Watch {
             Error::unavailable(format!("{}: another thread has been reading it for a second", self.place.shown()))
         })
     }
-}
 
-/// A running process is not without keys when its place is: the error says so, and a missing one is no `NotFound` then.
-fn stays(mut error: Error) -> Error {
-    if error.status == Status::NotFound {
-        error.status = Status::Unavailable;
+    /// A running process is not without keys when its place is: the error says so, and a missing ring is no `NotFound` then.
+    /// In a store that answered it is wrong that there is none, which is more than that nobody knows.
+    fn stays(&self, mut error: Error) -> Error {
+        if error.status == Status::NotFound {
+            error.status = if self.place.is_stored() { Status::Invalid } else { Status::Unavailable };
+        }
+        error.message.push_str("; the keys that were read last stay in force");
+        error
     }
-    error.message.push_str("; the keys that were read last stay in force");
-    error
 }

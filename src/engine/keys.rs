@@ -186,7 +186,10 @@ impl Engine {
         let rotated = if followed.is_ok() { self.rotate_if_due(now) } else { Ok(()) };
         // Also where nothing changed: a key may have come to its end by date.
         self.sealer.tidy();
-        self.keys.bad.follow(followed.is_err(), || self.alarm(Reason::Undecided, "keyring"));
+        // That the store does not answer is not the keyring's fault, and told by the store.
+        let stored = self.keys.store.is_some();
+        let bad = followed.as_ref().is_err_and(|error| !stored || error.status != Status::Unavailable);
+        self.keys.bad.follow(bad, || self.alarm(Reason::Undecided, "keyring"));
         let late = |span| self.sealer.keyring().is_due(span, now.unix().saturating_sub(GRACE));
         self.keys.overdue.follow(self.keys.rotate.is_some_and(late), || self.alarm(Reason::Undecided, "rotation"));
         followed.and(rotated)

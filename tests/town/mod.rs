@@ -47,23 +47,27 @@ impl Town {
         Town { house, ring: Ring::File(ring) }
     }
 
-    /// The same with a ring in a store. Where there is no such store, there is one town.
+    /// One with its ring in a file, one with it in a store as far as this build has one.
     pub fn both() -> Vec<Town> {
-        let mut towns = vec![Town::new()];
         #[cfg(feature = "shared")]
-        {
-            use janua::store::shared::{Durability, Settings, Shared};
-            let house = House::new();
-            Master::create(&house.folder.join("master.key"), None).unwrap();
-            let settings = Settings::new(house.folder.join("state"), Durability::Process, 400 * 86_400, Vec::new());
-            let store = Shared::new(settings, house.clock.clone());
-            store.attach().unwrap();
-            let looking = engine(&house.folder, &house.clock, &Ears::default(), STORED).unwrap();
-            let place = looking.keyring_place().unwrap().unwrap();
-            assert_eq!(place.create(house::START, None), Ok(true));
-            towns.push(Town { house, ring: Ring::Store(place, Box::new(store)) });
-        }
-        towns
+        return vec![Town::new(), Town::stored()];
+        #[cfg(not(feature = "shared"))]
+        vec![Town::new()]
+    }
+
+    /// A town whose ring lies in a store.
+    #[cfg(feature = "shared")]
+    pub fn stored() -> Town {
+        use janua::store::shared::{Durability, Settings, Shared};
+        let house = House::new();
+        Master::create(&house.folder.join("master.key"), None).unwrap();
+        let settings = Settings::new(house.folder.join("state"), Durability::Process, 400 * 86_400, Vec::new());
+        let store = Shared::new(settings, house.clock.clone());
+        store.attach().unwrap();
+        let looking = engine(&house.folder, &house.clock, &Ears::default(), STORED).unwrap();
+        let place = looking.keyring_place().unwrap().unwrap();
+        assert_eq!(place.create(house::START, None), Ok(true));
+        Town { house, ring: Ring::Store(place, Box::new(store)) }
     }
 
     pub fn node(&self) -> Node {
