@@ -1,6 +1,6 @@
 //! Floor 2: keys and what is done with them, on `ring`.
 //!
-//! The keyring file, keyed and plain digests, and pages of memory that a fork wipes or that stay out of dumps. Nothing
+//! The keyring wherever it lies, keyed and plain digests, and pages of memory that a fork wipes or that stay out of dumps. Nothing
 //! here knows of tokens, sessions or users; no key byte leaves through `Debug`, an error or a log.
 
 pub mod digest;
@@ -9,7 +9,12 @@ pub mod keyring;
 pub mod keyring_change;
 #[cfg(test)]
 mod keyring_change_tests;
+#[cfg(test)]
+mod keyring_due_tests;
 mod keyring_file;
+pub mod keyring_place;
+#[cfg(test)]
+mod keyring_place_tests;
 #[cfg(test)]
 mod keyring_tests;
 mod keyring_text;
@@ -17,6 +22,7 @@ pub mod keyring_watch;
 #[cfg(test)]
 mod keyring_watch_tests;
 pub mod mac;
+pub mod master;
 mod parts;
 #[cfg(test)]
 pub(crate) mod scratch;
@@ -25,4 +31,6 @@ pub(crate) mod sys;
 pub use digest::Digest;
 pub use guard::{ForkGuard, WipedKey};
 pub use keyring::{Key, KeyId, Keyring, State};
+pub use keyring_place::{Documents, RingPlace};
 pub use mac::MacKey;
+pub use master::Master;

@@ -65,19 +65,29 @@ pub(crate) struct Defaults {
     pub gates: BTreeMap<String, BTreeMap<String, Secret>>,
     pub session: SessionSection,
     pub token_lifetime: Option<u32>,
-    pub keyring: String,
 }
 
 pub(crate) fn engine(config: Config) -> Result<Engine> {
-    let Config { file, folder, tree, directory: host, audit, clock, makes_store, .. } = config;
+    let Config { file, folder, tree, directory: host, audit, clock, makes_store, store_aside, .. } = config;
     let in_file = |e: Error| e.at(&file);
     let clock = clock.unwrap_or_else(Clock::system);
     let site = site_name(&tree).map_err(in_file)?;
-    let (keyring, keyring_words, watch) = keys::read(&tree.keyring, &folder, clock.now()).map_err(in_file)?;
+    let found = keys::read(&tree.keyring, &folder, &site, clock.now()).map_err(in_file)?;
     let policy = password_policy(&tree).map_err(in_file)?;
     let max_password = policy.max_password;
-    let site_key = |label: &str| keyring.site_key(label);
-    let directory = directory(host, &tree, &folder, &policy, site_key("janua/1 dummy"), &clock).map_err(in_file)?;
+    let dummy = found.ring.site_key("janua/1 dummy");
+    let directory = directory(host, &tree, &folder, &policy, dummy, &clock).map_err(in_file)?;
+    let floors = || directory.revoked();
+    let store: Arc<dyn Store> = match store_aside {
+        true => Arc::from(memory_store(floors(), &clock).map_err(in_file)?),
+        false => Arc::from(store(&tree, &folder, makes_store, floors(), &clock).map_err(in_file)?),
+    };
+    let keys_store = || match store_aside {
+        // Another time than the system's is for what is tried out, not for what is on disk.
+        true => self::store(&tree, &folder, makes_store, Vec::new(), &Clock::system()).map(Arc::from),
+        false => Ok(Arc::clone(&store)),
+    };
+    let (keyring, keys) = found.settle(keys_store, makes_store).map_err(in_file)?;
     let page = Arc::new(ProcessPage::new());
     let throttle_settings =
         throttle::Settings { alarm_per_minute: tree.throttle.alarm_per_minute, ..throttle::Settings::default() };
@@ -91,32 +101,31 @@ pub(crate) fn engine(config: Config) -> Result<Engine> {
         max_password,
         proxies: Proxies::parse(&engine.trusted_proxies).map_err(in_file)?,
         strip: strip_list(&tree.headers).map_err(in_file)?,
-        store: store(&tree, &folder, makes_store, directory.revoked(), &clock).map_err(in_file)?,
+        store,
         directory,
         hasher: Hasher::new(policy)?,
         permits: Permits::new(tree.password.places.max(1) as usize),
-        throttle: Throttle::new(throttle_settings, site_key("janua/1 throttle")),
+        throttle: Throttle::new(throttle_settings, keyring.site_key("janua/1 throttle")),
         verified: Cache::new(REMEMBERED_PAIRS, page.clone()),
-        names: site_key("janua/1 names"),
+        names: keyring.site_key("janua/1 names"),
         ended: Mutex::default(),
         audit,
         clock_alarm: Standing::default(),
         guessing_alarm: Standing::default(),
-        keyring_alarm: Standing::default(),
         sharing_alarm: Standing::default(),
         metrics: Metrics::new(),
         process: page,
         inward: tree.headers.clone(),
-        defaults: Defaults::new(tree, keyring_words, folder, file),
+        defaults: Defaults::new(tree, folder, file),
         sealer: Sealer::new(Arc::new(keyring), clock.clone()),
-        keys: watch,
+        keys,
         clock,
         site,
     })
 }
 
 impl Defaults {
-    fn new(tree: Tree, keyring: String, folder: PathBuf, file: String) -> Defaults {
+    fn new(tree: Tree, folder: PathBuf, file: String) -> Defaults {
         let secrets = |gates: BTreeMap<String, String>| {
             gates.into_iter().map(|(name, value)| (name, Secret::new(value.into_bytes()))).collect()
         };
@@ -127,7 +136,6 @@ impl Defaults {
             settings: tree.settings,
             token_lifetime: tree.token.lifetime.map(|s| s.0),
             session: tree.session,
-            keyring,
             folder,
             file,
         }
@@ -202,11 +210,7 @@ fn password_policy(tree: &Tree) -> Result<password::Policy> {
 
 fn store(tree: &Tree, folder: &Path, makes: bool, floors: Vec<(String, u64)>, clock: &Clock) -> Result<Box<dyn Store>> {
     match (tree.store.kind.as_str(), &tree.store.path) {
-        ("memory", None) => {
-            // Tokens outlive the process that made them and are good in others of the same keyring.
-            let settings = memory::Settings { longest_secs: LONGEST_LIFE, older: memory::Older::Accepted, floors };
-            Ok(Box::new(Memory::new(settings, clock.now())?))
-        }
+        ("memory", None) => memory_store(floors, clock),
         ("memory", Some(_)) => {
             Err(Error::invalid("store.path is for store.kind = \"shared\"; the memory store keeps nothing on disk"))
         }
@@ -235,6 +239,12 @@ fn store(tree: &Tree, folder: &Path, makes: bool, floors: Vec<(String, u64)>, cl
             Err(Error::invalid(format!("store.kind = \"{other}\" is unknown; known are \"memory\" and \"shared\"")))
         }
     }
+}
+
+/// A store of this process alone. Tokens outlive the process that made them and are good in others of the same keyring.
+fn memory_store(floors: Vec<(String, u64)>, clock: &Clock) -> Result<Box<dyn Store>> {
+    let settings = memory::Settings { longest_secs: LONGEST_LIFE, older: memory::Older::Accepted, floors };
+    Ok(Box::new(Memory::new(settings, clock.now())?))
 }
 
 fn strip_list(headers: &HeadersSection) -> Result<Vec<String>> {

@@ -9,5 +9,7 @@ mod keys;
 mod rotation;
 #[cfg(feature = "shared")]
 mod sessions;
+#[cfg(feature = "shared")]
+mod stored;
 mod users;
 mod whole;

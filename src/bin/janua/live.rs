@@ -45,6 +45,15 @@ pub fn join(path: &Path, mut config: Config) -> Result<Arc<Engine>, Failure> {
     Ok(engine)
 }
 
+/// Builds the engine of a configuration for looking at what its host made.
+pub fn build(path: &Path) -> Result<Arc<Engine>, Failure> {
+    let mut config = Config::new();
+    config.read_file(path)?;
+    config.set_store_must_exist();
+    configuration::allow_host_directory(&mut config);
+    Engine::build(config).map_err(|e| Failure::file(e.message))
+}
+
 /// What `janua check` finds of the store.
 pub enum Found {
     /// It lives in the host's process.
@@ -62,9 +71,7 @@ pub fn look(path: &Path) -> Result<Found, Failure> {
     if !config.shares_store() {
         return Ok(Found::Memory);
     }
-    config.set_store_must_exist();
-    configuration::allow_host_directory(&mut config);
-    let engine = Engine::build(config).map_err(|e| Failure::file(e.message))?;
+    let engine = build(path)?;
     match engine.attach() {
         Ok(()) => Ok(Found::Made(engine.session_count())),
         Err(error) if error.status == Status::NotFound => Ok(Found::Unmade),

@@ -100,10 +100,14 @@ impl Core {
     /// Makes sure that all that was revoked before this call is known.
     #[inline]
     pub(super) fn catch_up(&self) -> Known<()> {
-        if self.replaced.load(Ordering::Relaxed) {
-            return Err(Unavailable);
-        }
+        self.in_place()?;
         self.fresh.catch_up(&self.log, |key| self.kill(key, Dead::Revoked)).map_err(|e| self.failed(e))
+    }
+
+    /// Refuses where other files lie in our files' place: what is done in ours is seen by nobody else.
+    #[inline]
+    pub(super) fn in_place(&self) -> Known<()> {
+        if self.replaced.load(Ordering::Relaxed) { Err(Unavailable) } else { Ok(()) }
     }
 
     /// Marks the copy of a session dead, so that those who hold its record see it.

@@ -278,6 +278,18 @@ impl Store for Shared {
         Ok(usize::try_from(count).unwrap_or(usize::MAX))
     }
 
+    fn document(&self, name: &str) -> Result<Option<Vec<u8>>, Unavailable> {
+        let core = self.core()?;
+        core.in_place()?;
+        core.log.document(name).map_err(|e| core.failed(e))
+    }
+
+    fn replace_document(&self, name: &str, old: Option<&[u8]>, new: &[u8]) -> Result<bool, Unavailable> {
+        let core = self.core()?;
+        core.in_place()?;
+        core.log.replace_document(name, old, new).map_err(|e| core.failed(e))
+    }
+
     fn sweep(&self, now: Now, budget: usize) -> usize {
         let Ok(core) = self.core() else { return 0 };
         core.sweep(now, budget).unwrap_or_else(|e| {
