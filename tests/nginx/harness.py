@@ -5,6 +5,7 @@ logs and temporary paths below target/nginx-tests, listens on free ports of 127.
 """
 
 import atexit
+import contextlib
 import os
 import pathlib
 import pwd
@@ -87,19 +88,28 @@ def site_folder(folder, config="door", extra="", users=None, lines=()):
     return folder / "janua.toml"
 
 
+def preloaded(source):
+    """A C file of this folder as a library to preload."""
+    library = (TARGET / source).with_suffix(".so")
+    flags = ["-shared", "-fPIC", "-Wall", "-Wextra", "-Werror"]
+    subprocess.run(["gcc", *flags, str(HERE / source), "-o", str(library), "-ldl"], check=True)
+    return str(library)
+
+
 class Nginx:
     """One nginx of its own: `http` is the inside of its http block, `{port}`, `{h2}`, `{upstream}`, `{folder}`, `{janua}` filled in."""
 
-    def __init__(self, name, http, upstream=None, main="", workers=1, level="info", faults=False, janua=None, daemon=False, user=None, **site):
+    def __init__(self, name, http, upstream=None, main="", workers=1, level="info", faults=False, janua=None, daemon=False, user=None, clock=False, **site):
         self.folder = TARGET / name
         shutil.rmtree(self.folder, ignore_errors=True)
-        for place in TEMPORARY:
-            (self.folder / "temp" / place).mkdir(parents=True)
+        for place in ("clock", *(f"temp/{place}" for place in TEMPORARY)):
+            (self.folder / place).mkdir(parents=True)
         self.janua = janua or site_folder(self.folder / "janua", **site)
         self.port, self.h2, self.other = free_ports(3)
         self.upstream, self.workers, self.level, self.daemon = upstream, workers, level, daemon
         self.user = user or pwd.getpwuid(os.geteuid()).pw_name
         self.module = Options.faults if faults else Options.module
+        self.clock = self.folder / "clock" if clock else None
         self.process = self.old = None
         self.watched = Options.valgrind
         self.write(http, main)
@@ -141,10 +151,9 @@ class Nginx:
                 "--error-exitcode=97", f"--suppressions={HERE}/valgrind.supp", f"--log-file={self.folder}/valgrind.log",
                 "--num-callers=25", *command]
         environment = {k: v for k, v in os.environ.items() if k != "NGINX"}
-        if self.watched:
-            keep = TARGET / "keep_loaded.so"
-            subprocess.run(["gcc", "-shared", "-fPIC", "-Wall", "-Wextra", "-Werror", str(HERE / "keep_loaded.c"), "-o", str(keep)], check=True)
-            environment["LD_PRELOAD"] = str(keep)
+        libraries = [*(["under_valgrind.c"] if self.watched else []), *(["clock.c"] if self.clock else [])]
+        environment["LD_PRELOAD"] = ":".join(preloaded(source) for source in libraries)
+        environment["JANUA_TEST_CLOCK"] = str(self.clock or "")
         self.process = subprocess.Popen(
             command, stdin=subprocess.DEVNULL, stdout=open(self.folder / "out", "ab"), stderr=subprocess.STDOUT, env=environment,
             preexec_fn=lambda: signal.pthread_sigmask(signal.SIG_UNBLOCK, unblock))
@@ -228,6 +237,22 @@ class Nginx:
         wait_until("new workers", lambda: len(self.workers_now() - before) >= self.workers)
         if wait:
             wait_until("the end of the old workers", lambda: not self.workers_now() & before, 30)
+
+    @contextlib.contextmanager
+    def clock_is(self, how):
+        """While it lasts, the clock `fails` or `stands`: clock.c. Gives a list; at the end it holds who met that."""
+        file, who = self.clock / how, []
+        file.write_text("")
+        try:
+            yield who
+        finally:
+            who += file.read_text().split()
+            file.unlink()
+
+    def a_minute_passes(self):
+        """Sets nginx's own clock forward, for good."""
+        with open(self.clock / "later", "a", encoding="ascii") as file:
+            file.write(".")
 
     def log(self):
         """The error log so far."""

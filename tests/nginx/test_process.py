@@ -68,6 +68,30 @@ def reload_under_log_ins():
         refused(nginx.ask("GET", "/a"))
 
 
+@promise("fact 1: a decision that takes longer than a minute is an alert each minute; a worker that must exit waits for it, and its client is answered",
+         shared=False, valgrind=True)
+def patience():
+    with Nginx("patience", PROXIED, upstream=Upstream(), main=POOLS, clock=True) as nginx:
+        results, before = [], nginx.workers_now()
+        with nginx.clock_is("stands"):
+            threads = log_ins(nginx, 1, results)
+            wait_until("the thread stands", (nginx.clock / "stands").read_text)
+            for alerts in (1, 2):
+                nginx.a_minute_passes()
+                wait_until("the alert", lambda: nginx.log().count("a decision takes longer than a minute") >= alerts)
+            nginx.reload(wait=False)
+            time.sleep(1.5)
+            assert before <= nginx.workers_now(), "the old worker is gone, and the log-in with it"
+            same("answers", results, [])
+        threads[0].join()
+        same("answers", results, [(200, True)])
+        wait_until("the old worker's end", lambda: not before & nginx.workers_now())
+        log = nginx.log()
+        same("alerts", [line for line in log.splitlines() if "[alert]" in line and "longer than a minute" not in line], [])
+        assert "OpenSesame" not in log, log
+        (nginx.folder / "error.log").write_text("")
+
+
 @promise("a reload with the memory store drops sessions and says so in the log; tokens survive", shared=False)
 def reload_memory():
     with Nginx("reload-memory", PROXIED, upstream=Upstream(), main=POOLS) as nginx:
