@@ -41,7 +41,7 @@ def clean(nginx, count, *secrets):
         assert word not in log, f"{word} in the log:\n{log[-2000:]}"
 
 
-@promise("fact 10: a panic on the pool's thread is 500 and no session; its place is logged and nothing else; all goes on", shared=False, valgrind=True)
+@promise("fact 10: a panic on the pool's thread is 500 and no session; its place is logged and nothing else; all goes on", shared=False)
 def on_a_thread():
     with Nginx("panic-thread", "janua_in_flight 4;" + PROXIED, upstream=Upstream(), main=FEW, clock=True) as nginx:
         cookie, worker = nginx.login("someName", "pw"), nginx.workers_now()
@@ -65,7 +65,7 @@ def on_a_thread():
         same("log-ins after it", answers, [(200, True)] * 4)
 
 
-@promise("fact 10: a panic on the event loop is 500; what it was about to learn is learned by the next request", shared=False, valgrind=True)
+@promise("fact 10: a panic on the event loop is 500; what it was about to learn is learned by the next request", shared=False)
 def on_the_loop():
     with Nginx("panic-loop", PROXIED, upstream=Upstream(), main=FEW, clock=True, lines=SHARED) as nginx:
         with Nginx("panic-other", PROXIED, upstream=nginx.upstream, main=FEW, janua=nginx.janua) as other:
