@@ -55,6 +55,9 @@ impl Hasher for Quick {
     }
 }
 
+/// A state, and the state and the step that it was reached by first.
+type Reached<S> = (Rc<S>, Option<(usize, Label)>);
+
 /// What was found.
 struct Found<S> {
     states: usize,
@@ -65,7 +68,7 @@ struct Found<S> {
 
 fn explore<M: Model>(model: &M) -> Found<M::State> {
     let mut known: HashMap<Rc<M::State>, (), BuildHasherDefault<Quick>> = HashMap::default();
-    let mut states: Vec<(Rc<M::State>, Option<(usize, Label)>)> = Vec::new();
+    let mut states: Vec<Reached<M::State>> = Vec::new();
     let mut found = Found { states: 0, steps: 0, shown: BTreeSet::new(), wrong: None };
     let mut reach = |states: &mut Vec<_>, state: M::State, from| {
         let state = Rc::new(state);
@@ -98,7 +101,7 @@ fn explore<M: Model>(model: &M) -> Found<M::State> {
 }
 
 /// The steps from a start to a state.
-fn way_to<S>(states: &[(Rc<S>, Option<(usize, Label)>)], mut at: usize) -> Vec<Label> {
+fn way_to<S>(states: &[Reached<S>], mut at: usize) -> Vec<Label> {
     let mut way = Vec::new();
     while let Some((from, label)) = states[at].1 {
         way.push(label);
@@ -123,6 +126,20 @@ pub fn holds<M: Model>(name: &str, model: &M, shows: &[&'static str]) -> usize {
     assert!(missing.is_empty(), "{name}: never seen: {missing:?}; only {:?}", found.shown);
     println!("{name}: holds in {} states, {} steps", found.states, found.steps);
     found.states
+}
+
+/// `docs/security.md` says how many states a model has: these.
+pub fn stated(states: usize) {
+    let digits = states.to_string();
+    let grouped: String = digits
+        .char_indices()
+        .flat_map(|(at, digit)| {
+            let comma = at > 0 && (digits.len() - at).is_multiple_of(3);
+            comma.then_some(',').into_iter().chain([digit])
+        })
+        .collect();
+    let page = include_str!("../../docs/security.md");
+    assert!(page.contains(&format!("| {grouped} |")), "docs/security.md does not say {grouped} states");
 }
 
 /// The model is wrong, and the explorer finds it; returns the shortest way there.

@@ -12,7 +12,7 @@
 //! servers   a primary without replicas takes writes for LAG at most; a replica is promoted after DOWN at the earliest
 //! ```
 
-use crate::explore::{Label, Model, breaks, holds};
+use crate::explore::{Label, Model, breaks, holds, stated};
 
 const DELTA: u8 = 2;
 const LAG: u8 = 2;
@@ -238,7 +238,7 @@ fn no_copy_and_no_row_is_good_after_the_answer() {
         "the first server refuses the poll",
         "the row is gone",
     ];
-    holds("several machines", &Machines { wrong: Wrong::Nothing }, &shows);
+    stated(holds("several machines", &Machines { wrong: Wrong::Nothing }, &shows));
 }
 
 #[test]

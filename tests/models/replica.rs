@@ -5,7 +5,7 @@
 //! to the log, whatever it finds: `src/store/suite/revocation.rs::a_log_out_sent_again_commits_again`) on a store that has
 //! replicas, where it matters: the process remembers that it wrote, and the server does not.
 
-use crate::explore::{Label, Model, breaks, holds};
+use crate::explore::{Label, Model, breaks, holds, stated};
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Wrong {
@@ -159,7 +159,7 @@ const LOST: &str = "an answered log-out is not in the primary's log";
 #[test]
 fn every_answered_log_out_has_written_and_outlives_failovers() {
     let shows = ["is not confirmed: 503", "the primary dies", "a new replica has copied everything", "is answered"];
-    holds("replicas", &Replicas { wrong: Wrong::Nothing }, &shows);
+    stated(holds("replicas", &Replicas { wrong: Wrong::Nothing }, &shows));
 }
 
 #[test]

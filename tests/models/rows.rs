@@ -14,7 +14,7 @@
 //!
 //! The wall clock may be set back by less than that margin: further steps are not followed (`base/clock.rs`).
 
-use crate::explore::{Label, Model, breaks, holds};
+use crate::explore::{Label, Model, breaks, holds, stated};
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Wrong {
@@ -309,7 +309,7 @@ fn nothing_creates_or_revives_a_session() {
         "is killed",
         "is set back",
     ];
-    holds("rows", &Rows { wrong: Wrong::Nothing }, &shows);
+    stated(holds("rows", &Rows { wrong: Wrong::Nothing }, &shows));
 }
 
 #[test]

@@ -8,7 +8,7 @@
 //! Mirrors `Log::append` (`seq = max(seq + 1, now)`) and `Fresh::judge` (below the floor is dead) under a clock that may
 //! stand still or go back.
 
-use crate::explore::{Label, Model, breaks, holds};
+use crate::explore::{Label, Model, breaks, holds, stated};
 
 /// A step of a log-in.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
@@ -143,7 +143,7 @@ const REVOKE_FIRST: [Change; 2] = [Change::Revoke, Change::WriteDirectory];
 #[test]
 fn of_the_four_orders_only_the_number_first_and_the_directory_first_is_safe() {
     let shows = ["stores its session", "is refused", "revoke something else"];
-    holds("number first, directory first", &Orders { login: NUMBER_FIRST, change: DIRECTORY_FIRST }, &shows);
+    stated(holds("number first, directory first", &Orders { login: NUMBER_FIRST, change: DIRECTORY_FIRST }, &shows));
     breaks("look-up first, directory first", &Orders { login: LOOK_UP_FIRST, change: DIRECTORY_FIRST }, SURVIVES);
     breaks("number first, revoke first", &Orders { login: NUMBER_FIRST, change: REVOKE_FIRST }, SURVIVES);
     breaks("look-up first, revoke first", &Orders { login: LOOK_UP_FIRST, change: REVOKE_FIRST }, SURVIVES);
@@ -246,7 +246,7 @@ const NEW_DEAD: &str = "a session is dead that was not logged out";
 #[test]
 fn log_out_and_log_in_within_a_moment_kill_the_old_and_keep_the_new() {
     let shows = ["logs in", "logs out everywhere", "goes on", "goes back"];
-    holds("one number", &Moments { numbers: Numbers::Log }, &shows);
+    stated(holds("one number", &Moments { numbers: Numbers::Log }, &shows));
 }
 
 #[test]

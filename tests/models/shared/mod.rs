@@ -16,7 +16,7 @@
 
 mod steps;
 
-use crate::explore::{Label, Model, breaks, holds};
+use crate::explore::{Label, Model, breaks, holds, stated};
 
 /// What the code must not become.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -319,7 +319,7 @@ fn no_check_after_an_acknowledged_log_out_allows() {
         let shared = Shared { wrong: Wrong::Nothing, budget };
         holds(&format!("shared store, {budget:?}"), &shared, &[&always[..], besides].concat())
     });
-    println!("shared store: {} states in all", each.sum::<usize>());
+    stated(each.sum());
 }
 
 #[test]
