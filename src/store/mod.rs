@@ -8,6 +8,8 @@
 //! A login calls [`Store::seq`] **first**, then asks the directory, then verifies, then inserts; a change of a
 //! password or a disabling writes the directory **first**, then revokes. Of the possible orders only these are safe.
 
+#[cfg(feature = "shared")]
+mod held;
 pub mod memory;
 #[cfg(feature = "shared")]
 pub mod shared;
