@@ -35,6 +35,7 @@ const TENANT: u8 = 32;
 const MINTS: u8 = 64;
 const ORIGIN: u8 = 128;
 
+const ABSOLUTE: usize = 20;
 const BOOT: usize = 36;
 const TEXTS: usize = 60;
 const PATH_ROOM: usize = MAX_PATH + 1;
@@ -216,7 +217,7 @@ impl<'a> Live<'a> {
     }
 
     pub(in crate::store) fn absolute(self) -> Read<i64> {
-        self.signed(20)
+        self.signed(ABSOLUTE)
     }
 
     pub(in crate::store) fn used(self) -> Read<Used> {
@@ -229,6 +230,11 @@ impl<'a> Live<'a> {
 
     /// The whole record, as last used at boot second `used`.
     pub(in crate::store) fn record(self, key: Digest, used: i64) -> Read<Record> {
+        self.record_with(key, used, None)
+    }
+
+    /// The same with a last path that is kept elsewhere, if there is one.
+    pub(in crate::store) fn record_with(self, key: Digest, used: i64, newer: Option<Vec<u8>>) -> Read<Record> {
         let mut parts = Parts(self.0.get(TEXTS..).ok_or(Unreadable)?);
         let principal = parts.text()?;
         let companion = if self.has(COMPANION) { Some(part(parts.bytes(32)?, 0)?) } else { None };
@@ -242,7 +248,7 @@ impl<'a> Live<'a> {
         }
         let path = path.map(|room| {
             let (length, bytes) = room.split_first().unwrap_or((&0, &[]));
-            bytes.get(..usize::from(*length)).unwrap_or_default().to_vec()
+            newer.unwrap_or_else(|| bytes.get(..usize::from(*length)).unwrap_or_default().to_vec())
         });
         let stored = Stored {
             principal,
@@ -281,6 +287,12 @@ impl<'a> Live<'a> {
         }
         Ok(bytes)
     }
+}
+
+/// Moves the absolute end of a live session's row, which is where another clock has it.
+#[cfg(feature = "redis")]
+pub(in crate::store) fn set_absolute(bytes: &mut [u8], absolute: i64) -> Read<()> {
+    write(bytes, ABSOLUTE, &absolute.to_be_bytes())
 }
 
 fn write(bytes: &mut [u8], at: usize, new: &[u8]) -> Read<()> {
