@@ -60,6 +60,11 @@ impl Clock {
         }))
     }
 
+    /// Whether it is one that is moved by hand.
+    pub fn is_fake(&self) -> bool {
+        self.0.fake.is_some()
+    }
+
     /// Reads the clock: one call of the system, no lock.
     pub fn now(&self) -> Now {
         let boot_us = match &self.0.fake {
@@ -87,9 +92,14 @@ impl Clock {
 
     /// Moves a fake clock: time passes (boot and wall together). No effect on the system's clock.
     pub fn advance(&self, seconds: i64) {
+        self.advance_ms(seconds * 1_000);
+    }
+
+    /// The same in milliseconds.
+    pub fn advance_ms(&self, millis: i64) {
         if let Some((boot, wall)) = &self.0.fake {
-            boot.fetch_add(seconds * 1_000_000, Ordering::Relaxed);
-            wall.fetch_add(seconds * 1_000_000, Ordering::Relaxed);
+            boot.fetch_add(millis * 1_000, Ordering::Relaxed);
+            wall.fetch_add(millis * 1_000, Ordering::Relaxed);
         }
     }
 

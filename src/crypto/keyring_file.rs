@@ -1,6 +1,7 @@
 //! A keyring or a master key on disk: made whole or not at all; read only when nobody else could read or change it.
 //!
-//! Called by `keyring_place` and `master` only. Rules for reading on Unix, judged on the opened file and not on its name: a regular file,
+//! Called by `keyring_place` and `master`, and by whoever reads a secret of another kind. Rules for reading on Unix, judged
+//! on the opened file and not on its name: a regular file,
 //! owned by root or by the effective user, not writable by its group, closed to all others. A symbolic link is followed;
 //! the link itself must belong to root or the effective user too. Where there are no such modes (Windows) the folder's
 //! access list is the administrator's word.
@@ -56,6 +57,11 @@ pub(super) fn read(path: &Path, kind: &Kind) -> Result<(Zeroizing<Vec<u8>>, Stam
     let file = open(path, kind)?;
     judge(path, &file)?;
     read_open(path, &file, kind)
+}
+
+/// The text of another file that holds a secret, of which the same is asked as of a keyring. `what` it holds, for errors.
+pub(super) fn secret(path: &Path, what: &'static str) -> Result<Zeroizing<Vec<u8>>> {
+    read(path, &Kind { noun: what, mend: "write one: `install -m 0600 /dev/stdin" }).map(|(text, _)| text)
 }
 
 /// Takes the lock of the keyring at `path`, for one change; waits at most five seconds. The same is asked of it as by

@@ -13,20 +13,15 @@ use crate::engine::engine::Standing;
 use crate::engine::keys;
 use crate::engine::metrics::Metrics;
 use crate::engine::process::ProcessPage;
+use crate::engine::stores;
 use crate::engine::{Engine, Site};
 use crate::parse::header;
 use crate::password::permits::Permits;
 use crate::password::verified::Cache;
 use crate::password::{self, Format, Hasher};
 use crate::profile::{self, Overrides, Profile};
-use crate::store::{Memory, Store, memory};
 use crate::throttle::{self, Throttle};
 use crate::token::{Binding, Sealer};
-#[cfg(feature = "shared")]
-use crate::{
-    engine::config::Lasting,
-    store::{Shared, shared},
-};
 use parking_lot::Mutex;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -77,14 +72,23 @@ pub(crate) fn engine(config: Config) -> Result<Engine> {
     let max_password = policy.max_password;
     let dummy = found.ring.site_key("janua/1 dummy");
     let directory = directory(host, &tree, &folder, &policy, dummy, &clock).map_err(in_file)?;
-    let floors = || directory.revoked();
-    let store: Arc<dyn Store> = match store_aside {
-        true => Arc::from(memory_store(floors(), &clock).map_err(in_file)?),
-        false => Arc::from(store(&tree, &folder, makes_store, floors(), &clock).map_err(in_file)?),
+    let system = Clock::system();
+    let wanted = stores::Wanted {
+        section: &tree.store,
+        folder: &folder,
+        makes: makes_store,
+        site: &site,
+        keyring: &found.ring,
+        // Another time than the system's is for what is tried out, not for what is kept.
+        clock: if store_aside { &system } else { &clock },
     };
-    let keys_store = || match store_aside {
-        // Another time than the system's is for what is tried out, not for what is on disk.
-        true => self::store(&tree, &folder, makes_store, Vec::new(), &Clock::system()).map(Arc::from),
+    let store = match store_aside {
+        true => stores::memory(directory.revoked(), &clock),
+        false => wanted.store(directory.revoked()),
+    };
+    let store = store.map_err(in_file)?;
+    let keys_store = match store_aside {
+        true => wanted.store(Vec::new()),
         false => Ok(Arc::clone(&store)),
     };
     let (keyring, keys) = found.settle(keys_store, makes_store).map_err(in_file)?;
@@ -206,45 +210,6 @@ fn password_policy(tree: &Tree) -> Result<password::Policy> {
         weak: weak.collect::<Result<Vec<_>>>()?,
         ..password::Policy::default()
     })
-}
-
-fn store(tree: &Tree, folder: &Path, makes: bool, floors: Vec<(String, u64)>, clock: &Clock) -> Result<Box<dyn Store>> {
-    match (tree.store.kind.as_str(), &tree.store.path) {
-        ("memory", None) => memory_store(floors, clock),
-        ("memory", Some(_)) => {
-            Err(Error::invalid("store.path is for store.kind = \"shared\"; the memory store keeps nothing on disk"))
-        }
-        #[cfg(feature = "shared")]
-        ("shared", Some(path)) => {
-            let durability = match tree.store.durability {
-                Lasting::Process => shared::Durability::Process,
-                Lasting::Disk => shared::Durability::Disk,
-            };
-            let settings = shared::Settings::new(folder.join(path), durability, LONGEST_LIFE, floors);
-            Ok(Box::new(Shared::new(shared::Settings { create: makes, ..settings }, clock.clone())))
-        }
-        #[cfg(feature = "shared")]
-        ("shared", None) => Err(Error::invalid(
-            "store.kind = \"shared\" needs store.path, a folder for the processes of this machine and nobody else",
-        )),
-        #[cfg(not(feature = "shared"))]
-        ("shared", _) => {
-            let _ = (folder, makes);
-            Err(Error::invalid("store.kind = \"shared\" is not in this build; \"memory\" is"))
-        }
-        (kind @ ("redis" | "host"), _) => {
-            Err(Error::invalid(format!("store.kind = \"{kind}\" is not in this build; \"memory\" and \"shared\" are")))
-        }
-        (other, _) => {
-            Err(Error::invalid(format!("store.kind = \"{other}\" is unknown; known are \"memory\" and \"shared\"")))
-        }
-    }
-}
-
-/// A store of this process alone. Tokens outlive the process that made them and are good in others of the same keyring.
-fn memory_store(floors: Vec<(String, u64)>, clock: &Clock) -> Result<Box<dyn Store>> {
-    let settings = memory::Settings { longest_secs: LONGEST_LIFE, older: memory::Older::Accepted, floors };
-    Ok(Box::new(Memory::new(settings, clock.now())?))
 }
 
 fn strip_list(headers: &HeadersSection) -> Result<Vec<String>> {

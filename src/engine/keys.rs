@@ -90,14 +90,14 @@ pub(crate) fn read(section: &KeyringSection, folder: &Path, site: &str, now: Now
 }
 
 impl Found {
-    /// Joins the ring with what follows it. `store` gives the store that it lies in, if it lies in one; `makes`: whether
+    /// Joins the ring with what follows it. `store` is the one that it lies in, if it lies in one; `makes`: whether
     /// attaching makes the first ring there. Errors: for a store that keeps none.
-    pub fn settle(self, store: impl FnOnce() -> Result<Arc<dyn Store>>, makes: bool) -> Result<(Keyring, Keys)> {
+    pub fn settle(self, store: Result<Arc<dyn Store>>, makes: bool) -> Result<(Keyring, Keys)> {
         let (watch, store) = match self.kept {
             Kept::Fixed => (None, None),
             Kept::Followed(watch) => (Some(watch), None),
             Kept::Stored(master) => {
-                let store = store()?;
+                let store = store?;
                 refuse_lonely(&*store)?;
                 let documents = Arc::new(InStore(Arc::clone(&store)));
                 (Some(Watch::later(RingPlace::sealed(documents, Arc::new(master)))), Some(store))

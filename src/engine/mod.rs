@@ -23,7 +23,10 @@ pub mod primitives;
 mod process;
 mod prove;
 mod respond;
+#[cfg(feature = "redis")]
+mod servers;
 pub mod site;
+mod stores;
 mod subject;
 #[cfg(test)]
 mod waits;

@@ -6,18 +6,16 @@
 //!
 //! - `place` opens, `sys` alone is unsafe, `tables` knows our databases from others.
 //! - `log` is the numbered log, always synced; `fresh` is what this process knows of it.
-//! - `room` keeps some of the disk free; `rows` and `codec` are the sessions; `copies` those of this process; `pending` the uses to be written down.
+//! - `room` keeps some of the disk free; `rows` and `held::codec` are the sessions; `held::copies` those of this process;
+//!   `held::pending` the uses to be written down.
 //! - `core` answers, `sessions` writes, many at a time by `group`, `upkeep` tidies up.
 //!
 //! What can be lost is [`Durability`]'s word. A revocation that was acknowledged never is.
 
-mod codec;
-mod copies;
 mod core;
 mod fresh;
 mod group;
 mod log;
-mod pending;
 mod place;
 mod room;
 mod rows;
@@ -30,6 +28,7 @@ mod upkeep;
 mod tests;
 
 use self::core::Core;
+use super::held::{codec, copies, pending};
 use super::{Answer, Inserted, Later, Listed, NotStored, Revocation, Store, Unavailable};
 use crate::base::{Clock, Error, Now, Status};
 use crate::crypto::digest::Digest;
