@@ -9,7 +9,7 @@ help:
 	@echo 'make test STEPS="a b"    only some of it: scripts/test --list'
 	@echo 'make bench               everything that is measured, as one table; takes minutes, most of them for building'
 	@echo 'make bench-nginx         the processor time of an nginx worker for a request, with the module and without'
-	@echo 'make soak                1,000 reloads of nginx under load, and what it holds before and after; takes minutes'
+	@echo 'make soak                1,000 reloads of nginx under load, and the long forms of the step nodes; takes many minutes'
 
 demo:
 	@UNTIL='$(UNTIL)' scripts/demo
@@ -24,7 +24,7 @@ bench-nginx:
 	@scripts/setup test && cargo build --release --locked --quiet && scripts/build-nginx && scripts/bench-nginx
 
 soak:
-	@scripts/setup test && cargo build --release --locked --quiet && scripts/build-nginx && tests/nginx/soak.py
+	@scripts/setup test && cargo build --release --locked --quiet && scripts/build-nginx && tests/nginx/soak.py && tests/cluster/run.py --soak
 
 setup:
 	@scripts/setup test
