@@ -2,6 +2,7 @@
 
 import base64
 import json
+import os
 import subprocess
 import time
 
@@ -57,7 +58,7 @@ def rolling():
 
 def keyring(word, ring, *more, clock=0):
     """janua keyring …, as if run so many seconds later."""
-    environment = Clock(f"keyring-{word}", clock).environment()
+    environment = os.environ | Clock(f"keyring-{word}", clock).environment()
     done = subprocess.run([JANUA, "keyring", word, *more, str(ring)], capture_output=True, text=True, check=False, env=environment)
     same(f"janua keyring {word}", (done.returncode, done.stderr), (0, ""))
     return done.stdout

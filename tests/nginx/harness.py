@@ -90,7 +90,7 @@ def site_folder(folder, config="door", extra="", users=None, lines=()):
 class Nginx:
     """One nginx of its own: `http` is the inside of its http block, `{port}`, `{h2}`, `{upstream}`, `{folder}`, `{janua}` filled in."""
 
-    def __init__(self, name, http, upstream=None, main="", workers=1, level="info", faults=False, janua=None, daemon=False, user=None, **site):
+    def __init__(self, name, http, upstream=None, main="", workers=1, level="info", faults=False, janua=None, daemon=False, user=None, environment=None, **site):
         self.folder = TARGET / name
         shutil.rmtree(self.folder, ignore_errors=True)
         for place in TEMPORARY:
@@ -101,6 +101,7 @@ class Nginx:
         self.user = user or pwd.getpwuid(os.geteuid()).pw_name
         self.module = Options.faults if faults else Options.module
         self.process = self.old = None
+        self.environment = environment or {}
         self.watched = Options.valgrind
         self.write(http, main)
 
@@ -140,7 +141,7 @@ class Nginx:
                 "valgrind", "-q", "--leak-check=full", "--errors-for-leak-kinds=definite", "--show-leak-kinds=definite",
                 "--error-exitcode=97", f"--suppressions={HERE}/valgrind.supp", f"--log-file={self.folder}/valgrind.log",
                 "--num-callers=25", *command]
-        environment = {k: v for k, v in os.environ.items() if k != "NGINX"}
+        environment = {k: v for k, v in os.environ.items() if k != "NGINX"} | self.environment
         if self.watched:
             keep = TARGET / "keep_loaded.so"
             subprocess.run(["gcc", "-shared", "-fPIC", "-Wall", "-Wextra", "-Werror", str(HERE / "keep_loaded.c"), "-o", str(keep)], check=True)
