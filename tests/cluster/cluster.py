@@ -4,6 +4,7 @@ A node is an nginx of its own, with its own prefix, logs and process ids, on a p
 the tests. It must never start what listens beyond 127.0.0.1.
 """
 
+import os
 import pathlib
 import sys
 
@@ -36,8 +37,18 @@ class Size:
 
 def node(name, http=HTTP, lines=(SHARED,), **more):
     """An nginx that serves one small file under /inside/ and below, to whoever is let in."""
-    made = Nginx(f"cluster-{name}", http, main=POOLS, lines=lines, **more)
+    made = Nginx(f"cluster-{name}", http, main=POOLS, level="warn", lines=lines, **more)
     page = made.folder / "html" / "inside" / "x"
     page.parent.mkdir(parents=True)
     page.write_text("inside\n")
     return made
+
+
+def taken(nginx, text):
+    """How many lines of a node's log hold a text that was to be expected; they are taken out, for an alert would be a failure at its end."""
+    path = nginx.folder / "error.log"
+    lines = path.read_text("utf-8", "replace").splitlines(True)
+    os.truncate(path, 0)
+    with open(path, "a", encoding="utf-8") as log:
+        log.writelines(line for line in lines if text not in line)
+    return sum(text in line for line in lines)

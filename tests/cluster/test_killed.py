@@ -10,7 +10,7 @@ import time
 import tomllib
 
 from clients import Load
-from cluster import ROOT, SHARED, Size, TARGET, node
+from cluster import ROOT, SHARED, Size, TARGET, node, taken
 from harness import wait_until
 from promises import promise, same
 from race import Race
@@ -106,6 +106,4 @@ def killed():
         most, statuses = storm(nginx, page)
         print(f"; a storm of {len(statuses)} log-ins held {most} of {WIDTH} at a time")
         same("log-ins of the storm", (set(statuses), most), ({200}, WIDTH))
-        log = nginx.folder / "error.log"
-        assert log.read_text().count("exited on signal 9") == kills, "nginx counted other deaths"
-        log.write_text("".join(line for line in log.read_text().splitlines(True) if "exited on signal 9" not in line))
+        same("deaths that nginx counted", taken(nginx, "exited on signal 9"), kills)
