@@ -63,6 +63,11 @@ impl Clock {
         }))
     }
 
+    /// Whether it is one that is moved by hand.
+    pub fn is_fake(&self) -> bool {
+        self.0.fake.is_some()
+    }
+
     /// Reads the clock: one call of the system, no lock.
     pub fn now(&self) -> Now {
         let boot_us = match &self.0.fake {

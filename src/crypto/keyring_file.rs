@@ -1,6 +1,6 @@
 //! The keyring on disk: made whole or not at all; read only when nobody else could read or change it.
 //!
-//! Called by `keyring` and `keyring_change` only. Rules for reading on Unix, judged on the opened file and not on its name: a regular file,
+//! Called by `keyring` and `keyring_change`, and by whoever reads a secret of another kind. Rules for reading on Unix, judged on the opened file and not on its name: a regular file,
 //! owned by root or by the effective user, not writable by its group, closed to all others. A symbolic link is followed;
 //! the link itself must belong to root or the effective user too. Where there are no such modes (Windows) the folder's
 //! access list is the administrator's word.
@@ -46,6 +46,17 @@ pub(super) fn read(path: &Path) -> Result<(Zeroizing<Vec<u8>>, Stamp)> {
     read_open(path, &file)
 }
 
+/// The text of another file that holds a secret, of which the same is asked as of a keyring. `what` it holds, for errors.
+pub(super) fn secret(path: &Path, what: &str) -> Result<Zeroizing<Vec<u8>>> {
+    match open_plain(path) {
+        Ok(file) => {
+            judge(path, &file)?;
+            Ok(read_open(path, &file)?.0)
+        }
+        Err(error) => Err(failed(path, &format!("{what} cannot be read"), &error)),
+    }
+}
+
 /// Takes the lock of the file at `path`, for one change; waits at most five seconds. The same is asked of it as by
 /// [`read`], and its text is given with it.
 pub(super) fn lock(path: &Path) -> Result<(Zeroizing<Vec<u8>>, Locked)> {
@@ -65,12 +76,12 @@ fn read_open(path: &Path, mut file: &File) -> Result<(Zeroizing<Vec<u8>>, Stamp)
     let read = (&mut file).take(MAX_BYTES as u64 + 1).read_to_end(&mut text);
     read.map_err(|error| failed(path, "cannot be read", &error))?;
     if text.len() > MAX_BYTES {
-        return Err(Error::invalid("too long to be a keyring; check the path").at(path.display()));
+        return Err(Error::invalid("too long for what it should hold; check the path").at(path.display()));
     }
     Ok((text, stamp(&facts)))
 }
 
-fn open(path: &Path) -> Result<File> {
+fn open_plain(path: &Path) -> std::io::Result<File> {
     let mut options = OpenOptions::new();
     options.read(true);
     #[cfg(unix)]
@@ -79,7 +90,11 @@ fn open(path: &Path) -> Result<File> {
         // A pipe or a terminal in the keyring's place must not hold the process up.
         options.custom_flags(libc::O_NONBLOCK | libc::O_NOCTTY);
     }
-    options.open(path).map_err(|error| {
+    options.open(path)
+}
+
+fn open(path: &Path) -> Result<File> {
+    open_plain(path).map_err(|error| {
         let name = quoted(path);
         match error.kind() {
             ErrorKind::NotFound => match std::fs::read_link(path) {

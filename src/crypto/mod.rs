@@ -22,6 +22,11 @@ mod parts;
 pub(crate) mod scratch;
 pub(crate) mod sys;
 
+/// The text of a file that holds a secret and is nobody else's to read. Errors: as for a keyring; `what` it holds.
+pub(crate) fn secret_file(path: &std::path::Path, what: &str) -> crate::base::Result<zeroize::Zeroizing<Vec<u8>>> {
+    keyring_file::secret(path, what)
+}
+
 pub use digest::Digest;
 pub use guard::{ForkGuard, WipedKey};
 pub use keyring::{Key, KeyId, Keyring, State};

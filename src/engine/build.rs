@@ -3,7 +3,7 @@
 use crate::base::Secret;
 use crate::base::document;
 use crate::base::{Clock, Error, Result};
-use crate::crypto::keyring::LONGEST_TOKEN;
+use crate::crypto::keyring::{Keyring, LONGEST_TOKEN};
 use crate::crypto::mac::MacKey;
 use crate::directory::{Directory, Host, HostDirectory, Htpasswd, Tenant, UsersFile};
 use crate::engine::client::Proxies;
@@ -13,6 +13,8 @@ use crate::engine::engine::Standing;
 use crate::engine::keys;
 use crate::engine::metrics::Metrics;
 use crate::engine::process::ProcessPage;
+#[cfg(feature = "redis")]
+use crate::engine::servers;
 use crate::engine::{Engine, Site};
 use crate::parse::header;
 use crate::password::permits::Permits;
@@ -91,7 +93,7 @@ pub(crate) fn engine(config: Config) -> Result<Engine> {
         max_password,
         proxies: Proxies::parse(&engine.trusted_proxies).map_err(in_file)?,
         strip: strip_list(&tree.headers).map_err(in_file)?,
-        store: store(&tree, &folder, makes_store, directory.revoked(), &clock).map_err(in_file)?,
+        store: store(&tree, &folder, makes_store, directory.revoked(), &site, &keyring, &clock).map_err(in_file)?,
         directory,
         hasher: Hasher::new(policy)?,
         permits: Permits::new(tree.password.places.max(1) as usize),
@@ -199,8 +201,21 @@ fn password_policy(tree: &Tree) -> Result<password::Policy> {
     })
 }
 
-fn store(tree: &Tree, folder: &Path, makes: bool, floors: Vec<(String, u64)>, clock: &Clock) -> Result<Box<dyn Store>> {
-    match (tree.store.kind.as_str(), &tree.store.path) {
+#[allow(clippy::too_many_arguments, unused_variables)]
+fn store(
+    tree: &Tree,
+    folder: &Path,
+    makes: bool,
+    floors: Vec<(String, u64)>,
+    site: &str,
+    keyring: &Keyring,
+    clock: &Clock,
+) -> Result<Box<dyn Store>> {
+    let section = &tree.store;
+    if let (Some(key), false) = (section.first_of_servers(), section.kind == "redis") {
+        return Err(Error::invalid(format!("store.{key} is for store.kind = \"redis\"")));
+    }
+    match (section.kind.as_str(), &section.path) {
         ("memory", None) => {
             // Tokens outlive the process that made them and are good in others of the same keyring.
             let settings = memory::Settings { longest_secs: LONGEST_LIFE, older: memory::Older::Accepted, floors };
@@ -211,7 +226,7 @@ fn store(tree: &Tree, folder: &Path, makes: bool, floors: Vec<(String, u64)>, cl
         }
         #[cfg(feature = "shared")]
         ("shared", Some(path)) => {
-            let durability = match tree.store.durability {
+            let durability = match section.durability {
                 Lasting::Process => shared::Durability::Process,
                 Lasting::Disk => shared::Durability::Disk,
             };
@@ -222,18 +237,22 @@ fn store(tree: &Tree, folder: &Path, makes: bool, floors: Vec<(String, u64)>, cl
         ("shared", None) => Err(Error::invalid(
             "store.kind = \"shared\" needs store.path, a folder for the processes of this machine and nobody else",
         )),
+        #[cfg(feature = "redis")]
+        ("redis", _) => servers::redis(section, folder, site, keyring, LONGEST_LIFE, floors, clock)
+            .map(|store| Box::new(store) as _),
         #[cfg(not(feature = "shared"))]
-        ("shared", _) => {
-            let _ = (folder, makes);
-            Err(Error::invalid("store.kind = \"shared\" is not in this build; \"memory\" is"))
-        }
-        (kind @ ("redis" | "host"), _) => {
-            Err(Error::invalid(format!("store.kind = \"{kind}\" is not in this build; \"memory\" and \"shared\" are")))
-        }
-        (other, _) => {
-            Err(Error::invalid(format!("store.kind = \"{other}\" is unknown; known are \"memory\" and \"shared\"")))
-        }
+        ("shared", _) => Err(missing("shared")),
+        #[cfg(not(feature = "redis"))]
+        ("redis", _) => Err(missing("redis")),
+        ("host", _) => Err(missing("host")),
+        (other, _) => Err(Error::invalid(format!(
+            "store.kind = \"{other}\" is unknown; known are \"memory\", \"shared\" and \"redis\""
+        ))),
     }
+}
+
+fn missing(kind: &str) -> Error {
+    Error::invalid(format!("store.kind = \"{kind}\" is not in this build; \"memory\" is"))
 }
 
 fn strip_list(headers: &HeadersSection) -> Result<Vec<String>> {

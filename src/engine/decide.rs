@@ -78,6 +78,7 @@ impl Asked<'_> {
             Err(Stop::Refuse(reason)) => self.refuse(visit, reason, &subject, out),
             Err(Stop::Wait(class)) => out.would_block(class),
         }
+        out.maintain |= self.engine.store.is_due(self.now);
     }
 
     /// Asked before the store is read: whether this call may not wait and reading could.
@@ -86,6 +87,11 @@ impl Asked<'_> {
             return Err(Stop::Wait(WaitClass::Store));
         }
         Ok(())
+    }
+
+    /// What a question to the store came to: the answer of one that may wait, or that of one that may not if there is any.
+    pub fn asked<T>(&self, at_once: impl FnOnce() -> Option<T>, waiting: impl FnOnce() -> T) -> Result<T, Stop> {
+        if self.fast { at_once().ok_or(Stop::Wait(WaitClass::Store)) } else { Ok(waiting()) }
     }
 
     fn act(&self, visit: &Visit<'_>, subject: &mut Subject, out: &mut Decision) -> Result<(), Stop> {

@@ -231,9 +231,12 @@ impl Engine {
     pub(crate) fn revoke(&self, what: Revocation<'_>) -> Result<()> {
         self.attached()?;
         let done = self.store.revoke(what, self.clock.now());
-        done.map(|_| ()).map_err(|_| {
+        done.map_err(|_| {
             Error::unavailable("the store did not answer: what was to be revoked may be good still; try again")
-        })
+        })?;
+        // As the answer to a log-out is held back: until then other machines may let in what they know.
+        std::thread::sleep(Duration::from_millis(u64::from(self.store.hold_ms())));
+        Ok(())
     }
 
     /// Ends everything made before a moment, in microseconds of Unix time, whoever's it is.
@@ -278,14 +281,20 @@ impl Engine {
         self.store.accept_older(self.clock.now())
     }
 
-    /// Whether a token whose seal is good still counts: nothing was revoked that it stands under.
-    pub(crate) fn not_revoked(&self, opened: &Opened<'_>) -> std::result::Result<(), Reason> {
+    /// Whether a token whose seal is good still counts: nothing was revoked that it stands under. `at_once`: the moment of
+    /// a call that may not wait.
+    pub(crate) fn not_revoked(&self, opened: &Opened<'_>, at_once: Option<Now>) -> std::result::Result<(), Stop> {
         let claims = &opened.claims;
-        let key = floor_key(claims.sid_kind, &claims.sid);
-        match self.store.token_revoked(claims.principal, &opened.key_id, key.as_ref(), claims.seq) {
+        let chosen = floor_key(claims.sid_kind, &claims.sid);
+        let (store, principal, key, chosen) = (&self.store, claims.principal, &opened.key_id, chosen.as_ref());
+        let revoked = match at_once {
+            Some(now) => store.token_revoked_at_once(principal, key, chosen, claims.seq, now),
+            None => Some(store.token_revoked(principal, key, chosen, claims.seq)),
+        };
+        match revoked.ok_or(Stop::Wait(WaitClass::Store))? {
             Ok(false) => Ok(()),
-            Ok(true) => Err(Reason::TokenRevoked),
-            Err(_) => Err(Reason::StoreUnavailable),
+            Ok(true) => Err(Reason::TokenRevoked.into()),
+            Err(_) => Err(Reason::StoreUnavailable.into()),
         }
     }
 

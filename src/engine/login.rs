@@ -169,8 +169,9 @@ impl Asked<'_> {
             Resident::User(user) => user,
             Resident::None | Resident::Ask => return Ok(None),
         };
-        self.may_read()?;
-        if hit.seq < engine.store.floor(&user.id).map_err(|_| Reason::StoreUnavailable)? {
+        let store = &engine.store;
+        let floor = self.asked(|| store.floor_at_once(&user.id, self.now), || store.floor(&user.id))?;
+        if hit.seq < floor.map_err(|_| Reason::StoreUnavailable)? {
             return Ok(None);
         }
         let good = policy::in_force(&user).is_ok() && user.generation == hit.generation;

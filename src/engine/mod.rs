@@ -23,6 +23,8 @@ pub mod primitives;
 mod process;
 mod prove;
 mod respond;
+#[cfg(feature = "redis")]
+mod servers;
 pub mod site;
 mod subject;
 #[cfg(test)]

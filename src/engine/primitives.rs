@@ -1,6 +1,6 @@
 //! Sessions and tokens one by one, for a host with a protocol of its own. The same keys, store and rules as decisions.
 
-use crate::base::{Error, Now, Reason, Result, Status};
+use crate::base::{Error, Reason, Result, Status};
 use crate::directory::{Resident, Tenant, User};
 use crate::engine::build::{TOKEN_PURPOSE, token_binding};
 use crate::engine::decide::Stop;
@@ -80,12 +80,12 @@ impl Site {
         if !session_id::well_formed(id, &self.alphabet, form.length) {
             return Err(Reason::SessionMalformed.into());
         }
-        let now = engine.clock.now();
-        if fast {
-            self.may_read(now)?;
-        }
-        let key = self.session_key(REALM, id);
-        let record = match engine.store.check(&key, now) {
+        let (now, key) = (engine.clock.now(), self.session_key(REALM, id));
+        let answer = match fast {
+            true => engine.store.check_at_once(&key, now).ok_or(Stop::Wait(WaitClass::Store))?,
+            false => engine.store.check(&key, now),
+        };
+        let record = match answer {
             Answer::Hit(record) => record,
             Answer::Miss(reason) => return Err(reason.into()),
             Answer::Unavailable => return Err(Reason::StoreUnavailable.into()),
@@ -153,25 +153,31 @@ impl Site {
         engine.sealer.mint(&self.binding(purpose), &claims)
     }
 
-    /// Asked by calls that may not wait before the store is read.
-    pub(crate) fn may_read(&self, now: Now) -> std::result::Result<(), Stop> {
-        match self.engine.store.reads_may_wait(now) {
-            true => Err(Stop::Wait(WaitClass::Store)),
-            false => Ok(()),
-        }
-    }
-
     /// Checks a token made for `purpose` here and tells what it proves. Errors: the reason; `out` is then unchanged.
     pub fn token_check(&self, purpose: &str, token: &[u8], out: &mut Held) -> std::result::Result<(), Reason> {
+        self.token_look(purpose, token, false, out).map_err(|stop| match stop {
+            Stop::Refuse(reason) => reason,
+            Stop::Wait(_) => Reason::StoreUnavailable,
+        })
+    }
+
+    /// The same; with `fast` it says [`Stop::Wait`] where the store could make it wait.
+    pub(crate) fn token_look(
+        &self,
+        purpose: &str,
+        token: &[u8],
+        fast: bool,
+        out: &mut Held,
+    ) -> std::result::Result<(), Stop> {
         let engine = &self.engine;
         if !engine.is_attached() {
-            return Err(Reason::NotAttached);
+            return Err(Reason::NotAttached.into());
         }
         let mut room = TokenRoom::new();
-        let binding = self.binding(purpose);
-        let opened = engine.sealer.open(&binding, token, engine.clock.now(), &mut room)?;
+        let (binding, now) = (self.binding(purpose), engine.clock.now());
+        let opened = engine.sealer.open(&binding, token, now, &mut room)?;
         let claims = &opened.claims;
-        engine.not_revoked(&opened)?;
+        engine.not_revoked(&opened, fast.then_some(now))?;
         let user = self.still(claims.principal, Reason::TokenRevoked)?;
         let tenant = if claims.tenant == [0; 16] {
             ""

@@ -144,8 +144,8 @@ impl Asked<'_> {
             return Err(Reason::SessionMalformed.into());
         }
         let key = self.site.session_key(realm, id);
-        self.may_read()?;
-        match self.engine.store.check(&key, self.now) {
+        let store = &self.engine.store;
+        match self.asked(|| store.check_at_once(&key, self.now), || store.check(&key, self.now))? {
             Answer::Hit(record) => Ok(LiveSession { key, record, accompanied: false }),
             Answer::Miss(reason) => Err(reason.into()),
             Answer::Unavailable => Err(Reason::StoreUnavailable.into()),
@@ -191,8 +191,7 @@ impl Asked<'_> {
         }
         let opened = opened?;
         let claims = &opened.claims;
-        self.may_read()?;
-        self.engine.not_revoked(&opened)?;
+        self.engine.not_revoked(&opened, self.fast.then_some(self.now))?;
         let user = self.living(claims.principal, Reason::TokenRevoked)?;
         if claims.tenant != [0; 16] {
             subject.tenant = Some(self.tenant_of(&user, &claims.tenant)?);

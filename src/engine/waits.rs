@@ -256,7 +256,9 @@ fn the_primitives_say_the_same() {
     let (id, mut held) = (site.session_create(JOE, "").unwrap(), Held::default());
     house.knobs.slow_reads.store(true, Ordering::Relaxed);
     assert_eq!(site.session_look(id.as_bytes(), true, true, &mut held), Err(Stop::Wait(WaitClass::Store)));
-    assert!(site.may_read(house.clock.now()).is_err());
+    let binding = site.token_issue("bearer", JOE, "", "", 0).unwrap();
+    assert_eq!(site.token_look("bearer", binding.as_bytes(), true, &mut held), Err(Stop::Wait(WaitClass::Store)));
+    assert_eq!(site.token_check("bearer", binding.as_bytes(), &mut held), Ok(()));
     assert_eq!(site.session_check(id.as_bytes(), true, &mut held), Ok(()));
 }
 

@@ -91,12 +91,7 @@ pub unsafe extern "C" fn janua_token_check(
         known_flags(flags, JANUA_FAST)?;
         let mut owner = handle.shared.take();
         let (site, fast) = (handle.site(), flags & JANUA_FAST != 0);
-        let checked = guard::fast(fast, || {
-            if fast {
-                site.may_read(site.engine.clock.now())?;
-            }
-            Ok(site.token_check(purpose, token, &mut owner.held)?)
-        });
+        let checked = guard::fast(fast, || Ok(site.token_look(purpose, token, fast, &mut owner.held)?));
         let result = checked.and_then(|()| write_proof(&owner.held, &buf, &out));
         owner.put_back();
         result

@@ -36,7 +36,7 @@ impl LastPath {
     }
 
     /// The path as it is kept; empty when none came yet.
-    #[cfg(feature = "shared")]
+    #[cfg(any(feature = "shared", feature = "redis"))]
     pub(super) fn bytes(&self) -> Vec<u8> {
         let kept = self.0.lock();
         kept.bytes.get(..usize::from(kept.length)).unwrap_or_default().to_vec()

@@ -11,6 +11,6 @@ pub mod record;
 pub(crate) use death::Dead;
 pub use id::{AlphabetSet, Reference};
 pub use last_path::MAX_PATH;
-#[cfg(feature = "shared")]
+#[cfg(any(feature = "shared", feature = "redis"))]
 pub(crate) use record::Stored;
 pub use record::{NewSession, Record, Touch};

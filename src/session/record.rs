@@ -5,7 +5,7 @@
 //! may still be held by a request in flight: it carries its own death, so that no touch through such a handle, and no
 //! step of a clock, ever brings it back. It must never hold the session's id, or a secret of any kind.
 
-#[cfg(feature = "shared")]
+#[cfg(any(feature = "shared", feature = "redis"))]
 mod stored;
 
 use crate::base::Now;
@@ -19,7 +19,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 
-#[cfg(feature = "shared")]
+#[cfg(any(feature = "shared", feature = "redis"))]
 pub(crate) use stored::Stored;
 
 /// Name and value of what a profile keeps with a session, as the client sent it: unproven.

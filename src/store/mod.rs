@@ -8,7 +8,11 @@
 //! A login calls [`Store::seq`] **first**, then asks the directory, then verifies, then inserts; a change of a
 //! password or a disabling writes the directory **first**, then revokes. Of the possible orders only these are safe.
 
+#[cfg(any(feature = "shared", feature = "redis"))]
+mod held;
 pub mod memory;
+#[cfg(feature = "redis")]
+pub mod redis;
 #[cfg(feature = "shared")]
 pub mod shared;
 #[cfg(any(test, feature = "testing"))]
@@ -25,6 +29,8 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 pub use memory::Memory;
+#[cfg(feature = "redis")]
+pub use redis::Redis;
 #[cfg(feature = "shared")]
 pub use shared::Shared;
 
@@ -162,8 +168,36 @@ pub trait Store: Send + Sync {
     fn attach(&self) -> Result<(), Error>;
 
     /// Whether a call that only reads could wait for a disk, a network or another process now. A FAST call asks this
-    /// first and says WOULD_BLOCK; it never waits and changes nothing itself.
+    /// first and says WOULD_BLOCK; it never waits and changes nothing itself. Of a check and of floors it asks for the
+    /// answer at once ([`check_at_once`](Store::check_at_once)).
     fn reads_may_wait(&self, now: Now) -> bool;
+
+    /// [`check`](Store::check) for a FAST call: never waits, allocates nothing; `None`: only a call that may wait can say.
+    fn check_at_once(&self, key: &Digest, now: Now) -> Option<Answer<Arc<Record>>> {
+        (!self.reads_may_wait(now)).then(|| self.check(key, now))
+    }
+
+    /// [`token_revoked`](Store::token_revoked) for a FAST call, in the same way.
+    fn token_revoked_at_once(
+        &self,
+        principal: &str,
+        key: &KeyId,
+        chosen: Option<&Digest>,
+        seq: u64,
+        now: Now,
+    ) -> Option<Result<bool, Unavailable>> {
+        (!self.reads_may_wait(now)).then(|| self.token_revoked(principal, key, chosen, seq))
+    }
+
+    /// [`floor`](Store::floor) for a FAST call, in the same way.
+    fn floor_at_once(&self, principal: &str, now: Now) -> Option<Result<u64, Unavailable>> {
+        (!self.reads_may_wait(now)).then(|| self.floor(principal))
+    }
+
+    /// Whether [`tend`](Store::tend) should come soon, so that checks need not wait. Asked by every decision.
+    fn is_due(&self, _now: Now) -> bool {
+        false
+    }
 
     /// Whether [`touch`](Store::touch) and [`note_companion`](Store::note_companion) could wait; a FAST call leaves
     /// them to maintenance then, by [`touch_later`](Store::touch_later).

@@ -5,6 +5,9 @@
 
 #![allow(dead_code)]
 
+#[path = "../redis_server/mod.rs"]
+pub mod redis_server;
+
 use janua::base::{Clock, Reason};
 use janua::engine::{Audit, Config, Decision, Engine, Event, EventKind, Outcome, Site};
 use janua::parse::{Body, Header, Request};
@@ -180,12 +183,19 @@ fn decoded(raw: &str) -> String {
 /// Cheap to compute, so that a test suite may log in thousands of times. Never for people.
 pub const CHEAP: &str = "[password]\nmemory_kib = 64\npasses = 1\nlanes = 1\nplaces = 4\nwait = '10s'\n";
 
+/// One for the whole program: each house has a keyring of its own, and so finds nothing of another's.
+static SERVER: OnceLock<redis_server::RedisServer> = OnceLock::new();
+
 /// The store of the configuration: the default one, or the one that `JANUA_TEST_STORE` names, so that whole test programs
 /// can be run over each.
 pub fn store() -> String {
     match std::env::var("JANUA_TEST_STORE").as_deref() {
         Err(_) | Ok("memory") => String::new(),
         Ok("shared") => "[store]\nkind = 'shared'\npath = 'state'\n".to_owned(),
+        Ok("redis") => {
+            let server = SERVER.get_or_init(|| redis_server::RedisServer::start(&[]));
+            format!("[store]\nkind = 'redis'\nservers = ['{}']\ntimeout = '5s'\n", server.socket_url())
+        }
         Ok(other) => panic!("JANUA_TEST_STORE={other} is no store"),
     }
 }

@@ -36,7 +36,7 @@ def in_the_file():
     mistake("type", http, "janua.toml:5", "boolean", line="janua_config", lines=[("secure  = false", 'secure = "no"')])
     mistake("users", http, "no-users.toml", line="janua_config", lines=[("users.toml", "no-users.toml")])
     mistake("profile", http, "no-profile.toml", lines=[("door.toml", "no-profile.toml")])
-    mistake("store", http, "store.kind", line="janua_config", lines=[('"memory"', '"redis"')])
+    mistake("store", http, "store.kind", line="janua_config", lines=[('"memory"', '"host"')])
 
 
 @promise("fact 6: a missing or open configuration, keyring or users file is told by -t", shared=False)

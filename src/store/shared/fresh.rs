@@ -5,20 +5,17 @@
 //! revoked since. The stamp is **the snapshot's id, never the one that was seen before reading**: between the two
 //! another process may have committed what the snapshot does not hold yet.
 //!
-//! Session revocations are kept here for twice the life of a copy, floors for good. What is let go is told to the copies
-//! by [`Set::purged`]: a copy that was not looked at since is read anew.
+//! What was revoked is kept in a [`Set`], which tells copies of what it has let go.
 
 use super::log::{Head, Log, What};
 use crate::crypto::digest::Digest;
 use crate::crypto::keyring::KeyId;
 use crate::session::Record;
+use crate::store::held::revoked::Set;
 use parking_lot::{Mutex, RwLock};
-use std::collections::{HashMap, VecDeque};
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
-use std::time::{Duration, Instant};
 
-/// Twice the life of a copy.
-const KEPT: Duration = Duration::from_secs(2 * super::copies::LIFE_SECS as u64);
+pub(super) use crate::store::held::revoked::Word;
 
 /// See the module's page.
 pub(super) struct Fresh {
@@ -27,32 +24,6 @@ pub(super) struct Fresh {
     applied: AtomicU64,
     set: RwLock<Set>,
     catching_up: Mutex<()>,
-}
-
-/// What was revoked.
-#[derive(Default)]
-pub(super) struct Set {
-    sessions: HashMap<Digest, u64>,
-    order: VecDeque<(Instant, u64, Digest)>,
-    principals: HashMap<Digest, u64>,
-    chosen: HashMap<[u8; 16], u64>,
-    keys: Vec<(KeyId, u64)>,
-    site: u64,
-    /// The highest floor of all: what is not below it needs no look at them.
-    highest: u64,
-    applied: u64,
-    /// Sessions revoked up to this number may have left the set.
-    purged: u64,
-}
-
-/// What the log says about a copy.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Word {
-    /// Nothing against it up to this number.
-    Good(u64),
-    Revoked,
-    /// It is too old to say: read the row.
-    Unknown,
 }
 
 impl Fresh {
@@ -96,7 +67,7 @@ impl Fresh {
                 }
                 set.apply(number, floor, what);
             }
-            set.settle(head);
+            set.settle(head.seq, head.floor());
         }
         self.applied.store(head.seq, Ordering::Release);
         self.stamp.store(r.id(), Ordering::Release);
@@ -105,9 +76,9 @@ impl Fresh {
 
     /// The log was shortened past what this process knows: all floors anew, and no copy is good as it is.
     fn reload(&self, log: &Log, r: &heed::RoTxn<'_>, head: Head) -> heed::Result<()> {
-        let mut fresh = Set { purged: head.seq, ..Set::default() };
+        let mut fresh = Set::anew(head.seq);
         log.floors(r, |floor, what| fresh.raise(floor, what))?;
-        fresh.settle(head);
+        fresh.settle(head.seq, head.floor());
         *self.set.write() = fresh;
         Ok(())
     }
@@ -117,25 +88,17 @@ impl Fresh {
         self.applied.load(Ordering::Acquire)
     }
 
-    /// What the log says about a record that was good up to number `seen`. Allocates nothing.
+    /// See [`Set::judge`].
     pub(super) fn judge(&self, record: &Record, principal: &Digest, seen: u64) -> Word {
-        let set = self.set.read();
-        if seen < set.purged {
-            return Word::Unknown;
-        }
-        let below = record.seq < set.highest
-            && (record.seq < set.site || set.principals.get(principal).is_some_and(|floor| record.seq < *floor));
-        if below || set.sessions.contains_key(record.key()) { Word::Revoked } else { Word::Good(set.applied) }
+        self.set.read().judge(record, principal, seen)
     }
 
-    /// The floor of a principal and the site.
+    /// See [`Set::floor`].
     pub(super) fn floor(&self, principal: impl FnOnce() -> Digest) -> u64 {
-        let set = self.set.read();
-        let own = if set.principals.is_empty() { None } else { set.principals.get(&principal()).copied() };
-        set.site.max(own.unwrap_or(0))
+        self.set.read().floor(principal)
     }
 
-    /// Whether a token that carries `seq` is below any of its floors, or of a log that this one does not know.
+    /// See [`Set::token_revoked`].
     pub(super) fn token_revoked(
         &self,
         seq: u64,
@@ -143,78 +106,17 @@ impl Fresh {
         chosen: Option<[u8; 16]>,
         principal: impl FnOnce() -> Digest,
     ) -> bool {
-        let set = self.set.read();
-        if seq > set.applied || seq < set.site {
-            return true;
-        }
-        if seq >= set.highest {
-            return false;
-        }
-        let below = |floor: Option<u64>| floor.is_some_and(|floor| seq < floor);
-        below(set.keys.iter().find(|(id, _)| id == key).map(|(_, floor)| *floor))
-            || below(chosen.and_then(|chosen| set.chosen.get(&chosen).copied()))
-            || (!set.principals.is_empty() && below(set.principals.get(&principal()).copied()))
+        self.set.read().token_revoked(seq, key, chosen, principal)
     }
 
-    /// Lets session revocations go that no copy can be older than, by the true time; copies that were not looked at
-    /// since are read anew.
+    /// See [`Set::purge`].
     pub(super) fn purge(&self) {
-        let mut set = self.set.write();
-        while let Some((since, number, key)) = set.order.front().copied() {
-            if since.elapsed() < KEPT {
-                return;
-            }
-            set.order.pop_front();
-            set.purged = set.purged.max(number);
-            if set.sessions.get(&key) == Some(&number) {
-                set.sessions.remove(&key);
-            }
-        }
+        self.set.write().purge();
     }
 
     /// Session revocations and floors that are held.
     #[cfg(test)]
     pub(super) fn sizes(&self) -> (usize, usize) {
-        let set = self.set.read();
-        (set.sessions.len(), set.principals.len() + set.chosen.len() + set.keys.len())
-    }
-}
-
-impl Set {
-    fn apply(&mut self, number: u64, floor: u64, what: What) {
-        if let What::Session(key) = what {
-            self.sessions.insert(key, number);
-            self.order.push_back((Instant::now(), number, key));
-        } else {
-            self.raise(floor, what);
-        }
-    }
-
-    fn raise(&mut self, floor: u64, what: What) {
-        let own = match what {
-            What::Principal(digest) => self.principals.entry(digest).or_default(),
-            What::Chosen(sid) => self.chosen.entry(sid).or_default(),
-            What::Key(id) => match self.keys.iter().position(|(known, _)| *known == id) {
-                Some(at) => match self.keys.get_mut(at) {
-                    Some((_, own)) => own,
-                    None => return,
-                },
-                None => {
-                    self.keys.push((id, floor));
-                    self.highest = self.highest.max(floor);
-                    return;
-                }
-            },
-            What::Site | What::Session(_) => return,
-        };
-        *own = floor.max(*own);
-        self.highest = self.highest.max(floor);
-    }
-
-    /// Takes over what the head says.
-    fn settle(&mut self, head: Head) {
-        self.site = head.floor();
-        self.highest = self.highest.max(self.site);
-        self.applied = head.seq;
+        self.set.read().sizes()
     }
 }

@@ -6,17 +6,15 @@
 //!
 //! - `place` opens, `sys` alone is unsafe, `tables` knows our databases from others.
 //! - `log` is the numbered log, always synced; `fresh` is what this process knows of it.
-//! - `rows` and `codec` are the sessions; `copies` those of this process; `pending` the uses to be written down.
+//! - `rows` and `held::codec` are the sessions; `held::copies` those of this process; `held::pending` the uses to be
+//!   written down.
 //! - `core` answers, `sessions` writes, `upkeep` tidies up.
 //!
 //! What can be lost is [`Durability`]'s word. A revocation that was acknowledged never is.
 
-mod codec;
-mod copies;
 mod core;
 mod fresh;
 mod log;
-mod pending;
 mod place;
 mod rows;
 mod sessions;
@@ -28,6 +26,7 @@ mod upkeep;
 mod tests;
 
 use self::core::Core;
+use super::held::{codec, copies, pending};
 use super::{Answer, Inserted, Later, Listed, NotStored, Revocation, Store, Unavailable};
 use crate::base::{Clock, Error, Now, Status};
 use crate::crypto::digest::Digest;

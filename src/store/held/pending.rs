@@ -1,6 +1,6 @@
 //! Uses that are still to be written down: noted without waiting, written many at a time.
 //!
-//! Used by `store::shared` alone. What is noted is lost with the process; that is why nothing is noted that could end a
+//! Used by `store::shared` and `store::redis`. What is noted is lost with the process; that is why nothing is noted that could end a
 //! session early elsewhere (`Core::is_near`), and why a note is written within about a second.
 
 use crate::base::Now;
@@ -16,19 +16,19 @@ const ROOM: usize = 8192;
 const PATIENCE: i64 = 1;
 
 /// The notes. Any thread; noting allocates nothing.
-pub(super) struct Pending {
+pub(in crate::store) struct Pending {
     notes: Mutex<Vec<Arc<Record>>>,
     /// Boot second of the oldest note; the end of time when there is none.
     oldest: AtomicI64,
 }
 
 impl Pending {
-    pub(super) fn new() -> Pending {
+    pub(in crate::store) fn new() -> Pending {
         Pending { notes: Mutex::new(Vec::with_capacity(ROOM)), oldest: AtomicI64::new(i64::MAX) }
     }
 
     /// Notes that `record` has something to write down. `false`: there is no room.
-    pub(super) fn note(&self, record: &Arc<Record>, now: Now) -> bool {
+    pub(in crate::store) fn note(&self, record: &Arc<Record>, now: Now) -> bool {
         let mut notes = self.notes.lock();
         if notes.len() >= ROOM {
             return false;
@@ -38,17 +38,17 @@ impl Pending {
         true
     }
 
-    pub(super) fn has_room(&self) -> bool {
+    pub(in crate::store) fn has_room(&self) -> bool {
         self.notes.lock().len() < ROOM
     }
 
     /// Whether a note has waited long enough.
-    pub(super) fn is_due(&self, now: Now) -> bool {
+    pub(in crate::store) fn is_due(&self, now: Now) -> bool {
         now.boot().saturating_sub(PATIENCE) >= self.oldest.load(Ordering::Relaxed)
     }
 
     /// Takes all notes.
-    pub(super) fn take(&self) -> Vec<Arc<Record>> {
+    pub(in crate::store) fn take(&self) -> Vec<Arc<Record>> {
         let mut notes = self.notes.lock();
         if notes.is_empty() {
             return Vec::new();
@@ -58,7 +58,7 @@ impl Pending {
     }
 
     /// Puts notes back that could not be written.
-    pub(super) fn put_back(&self, mut back: Vec<Arc<Record>>, now: Now) {
+    pub(in crate::store) fn put_back(&self, mut back: Vec<Arc<Record>>, now: Now) {
         let mut notes = self.notes.lock();
         let room = ROOM.saturating_sub(notes.len());
         notes.extend(back.drain(..back.len().min(room)));

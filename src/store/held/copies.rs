@@ -1,7 +1,7 @@
 //! Copies of rows in this process, so that a check reads memory. A copy carries no validity of its own: it counts only
 //! together with the log up to this moment, and what says "no" is always the store.
 //!
-//! Used by `store::shared` alone. Bounded: a shard that is full is emptied, and its sessions are read again.
+//! Used by `store::shared` and `store::redis`. Bounded: a shard that is full is emptied, and its sessions are read again.
 
 use crate::base::Now;
 use crate::crypto::digest::Digest;
@@ -12,7 +12,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 
 /// Seconds after which a row is read again: other processes note uses and companions in it.
-pub(super) const LIFE_SECS: i64 = 60;
+pub(in crate::store) const LIFE_SECS: i64 = 60;
 
 const SHARDS: usize = 64;
 
@@ -20,7 +20,7 @@ const SHARDS: usize = 64;
 const ROOM: usize = 1024;
 
 /// One session as this process saw it.
-pub(super) struct Copy {
+pub(in crate::store) struct Copy {
     pub record: Arc<Record>,
     /// The principal's name in the log.
     pub principal: Digest,
@@ -31,32 +31,32 @@ pub(super) struct Copy {
 }
 
 impl Copy {
-    pub(super) fn new(record: Arc<Record>, principal: Digest, seen: u64, now: Now) -> Copy {
+    pub(in crate::store) fn new(record: Arc<Record>, principal: Digest, seen: u64, now: Now) -> Copy {
         Copy { record, principal, seen: AtomicU64::new(seen), read: AtomicI64::new(now.boot()) }
     }
 
-    pub(super) fn seen(&self) -> u64 {
+    pub(in crate::store) fn seen(&self) -> u64 {
         self.seen.load(Ordering::Acquire)
     }
 
     /// Notes that the log has nothing against it up to `number`. A number from before another thread's is no news.
-    pub(super) fn see(&self, number: u64) {
+    pub(in crate::store) fn see(&self, number: u64) {
         self.seen.fetch_max(number, Ordering::AcqRel);
     }
 
     /// Whether its row was read a short time ago.
-    pub(super) fn is_young(&self, now: Now) -> bool {
+    pub(in crate::store) fn is_young(&self, now: Now) -> bool {
         (0..=LIFE_SECS).contains(&now.boot().saturating_sub(self.read.load(Ordering::Relaxed)))
     }
 
     /// Its row was read again.
-    pub(super) fn renew(&self, now: Now) {
+    pub(in crate::store) fn renew(&self, now: Now) {
         self.read.store(now.boot(), Ordering::Relaxed);
     }
 }
 
 /// All copies. Any thread.
-pub(super) struct Copies(Box<[Shard]>);
+pub(in crate::store) struct Copies(Box<[Shard]>);
 
 /// On cache lines of its own, so that the locks of two shards do not disturb each other.
 #[repr(align(64))]
@@ -68,7 +68,7 @@ fn hash(key: &Digest) -> u64 {
 }
 
 impl Copies {
-    pub(super) fn new() -> Copies {
+    pub(in crate::store) fn new() -> Copies {
         Copies((0..SHARDS).map(|_| Shard::default()).collect())
     }
 
@@ -77,13 +77,13 @@ impl Copies {
     }
 
     /// The copy of the session under `key`. Allocates nothing.
-    pub(super) fn get(&self, key: &Digest) -> Option<Arc<Copy>> {
+    pub(in crate::store) fn get(&self, key: &Digest) -> Option<Arc<Copy>> {
         let hash = hash(key);
         self.shard(hash).read().find(hash, |copy| copy.record.key == *key).cloned()
     }
 
     /// Puts a copy in; one that is there already (another thread was faster) stays and is returned.
-    pub(super) fn put(&self, copy: Arc<Copy>) -> Arc<Copy> {
+    pub(in crate::store) fn put(&self, copy: Arc<Copy>) -> Arc<Copy> {
         let hash = hash(&copy.record.key);
         let mut shard = self.shard(hash).write();
         if let Some(there) = shard.find(hash, |other| other.record.key == copy.record.key) {
@@ -97,7 +97,7 @@ impl Copies {
     }
 
     /// Drops the copy of the session under `key`, and returns it.
-    pub(super) fn remove(&self, key: &Digest) -> Option<Arc<Copy>> {
+    pub(in crate::store) fn remove(&self, key: &Digest) -> Option<Arc<Copy>> {
         let hash = hash(key);
         let mut shard = self.shard(hash).write();
         let entry = shard.find_entry(hash, |copy| copy.record.key == *key).ok()?;

@@ -15,14 +15,14 @@
 //! | 60 | | principal, then what the flags say, then extras | |
 //!
 //! Texts are a length of four bytes and the bytes. The last path has a fixed room, so that a touch changes a row in its
-//! place and never needs more of the disk. Used by `store::shared` alone. A row that cannot be read is an error and never
+//! place and never needs more of the disk. Used by `store::shared` and `store::redis`. A row that cannot be read is an error and never
 //! "no session".
 
 use crate::base::Now;
 use crate::crypto::digest::Digest;
 use crate::session::{Dead, MAX_PATH, Record, Reference, Stored};
 
-pub(super) const VERSION: u8 = 1;
+pub(in crate::store) const VERSION: u8 = 1;
 const LIVE: u8 = 1;
 const TOMB: u8 = 2;
 
@@ -35,19 +35,20 @@ const TENANT: u8 = 32;
 const MINTS: u8 = 64;
 const ORIGIN: u8 = 128;
 
+const ABSOLUTE: usize = 20;
 const BOOT: usize = 36;
 const TEXTS: usize = 60;
 const PATH_ROOM: usize = MAX_PATH + 1;
 
 /// A row that is not one of this version.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Unreadable;
+pub(in crate::store) struct Unreadable;
 
 type Read<T> = Result<T, Unreadable>;
 
 /// When a session was last used, in the boot of whoever wrote it.
 #[derive(Clone, Copy)]
-pub(super) struct Used {
+pub(in crate::store) struct Used {
     pub boot_tag: u64,
     pub boot: i64,
     pub unix: i64,
@@ -55,12 +56,12 @@ pub(super) struct Used {
 
 impl Used {
     /// `boot`: the second of the last use in the boot of `tag`, which is this one.
-    pub(super) fn at(tag: u64, boot: i64, now: Now) -> Used {
+    pub(in crate::store) fn at(tag: u64, boot: i64, now: Now) -> Used {
         Used { boot_tag: tag, boot, unix: now.unix().saturating_sub(now.boot().saturating_sub(boot).max(0)) }
     }
 
     /// The boot second of the last use as this boot counts: of another boot it is reckoned by the wall clock.
-    pub(super) fn boot_in(self, tag: u64, now: Now) -> i64 {
+    pub(in crate::store) fn boot_in(self, tag: u64, now: Now) -> i64 {
         if self.boot_tag == tag {
             return self.boot;
         }
@@ -69,14 +70,14 @@ impl Used {
 }
 
 /// What stands in a row.
-pub(super) enum Row<'a> {
+pub(in crate::store) enum Row<'a> {
     Live(Live<'a>),
     Tomb(Tomb),
 }
 
 /// What is left of a removed session.
 #[derive(Clone, Copy)]
-pub(super) struct Tomb {
+pub(in crate::store) struct Tomb {
     pub dead: Dead,
     /// Unix seconds.
     pub ends: i64,
@@ -86,14 +87,14 @@ pub(super) struct Tomb {
 
 /// A live session's row.
 #[derive(Clone, Copy)]
-pub(super) struct Live<'a>(&'a [u8]);
+pub(in crate::store) struct Live<'a>(&'a [u8]);
 
 fn part<const N: usize>(bytes: &[u8], at: usize) -> Read<[u8; N]> {
     bytes.get(at..).and_then(|rest| rest.first_chunk::<N>()).copied().ok_or(Unreadable)
 }
 
 /// Reads a row.
-pub(super) fn read(bytes: &[u8]) -> Read<Row<'_>> {
+pub(in crate::store) fn read(bytes: &[u8]) -> Read<Row<'_>> {
     match part::<2>(bytes, 0)? {
         [VERSION, LIVE] if bytes.len() >= TEXTS => Ok(Row::Live(Live(bytes))),
         [VERSION, TOMB] => {
@@ -112,7 +113,7 @@ pub(super) fn read(bytes: &[u8]) -> Read<Row<'_>> {
 }
 
 /// The bytes of a tombstone.
-pub(super) fn tomb(tomb: &Tomb) -> Vec<u8> {
+pub(in crate::store) fn tomb(tomb: &Tomb) -> Vec<u8> {
     let dead = match tomb.dead {
         Dead::Revoked => 1,
         Dead::Idle => 2,
@@ -125,7 +126,7 @@ pub(super) fn tomb(tomb: &Tomb) -> Vec<u8> {
 }
 
 /// The bytes of a live session. `None` when a text is longer than any row may be.
-pub(super) fn live(record: &Record, serial: u64, used: Used) -> Option<Vec<u8>> {
+pub(in crate::store) fn live(record: &Record, serial: u64, used: Used) -> Option<Vec<u8>> {
     let stored = record.stored();
     let flag = |is: bool, flag: u8| if is { flag } else { 0 };
     let flags = flag(stored.kept, KEPT)
@@ -211,24 +212,29 @@ impl<'a> Live<'a> {
         part(self.0, at).map(i64::from_be_bytes)
     }
 
-    pub(super) fn serial(self) -> Read<u64> {
+    pub(in crate::store) fn serial(self) -> Read<u64> {
         self.number(4)
     }
 
-    pub(super) fn absolute(self) -> Read<i64> {
-        self.signed(20)
+    pub(in crate::store) fn absolute(self) -> Read<i64> {
+        self.signed(ABSOLUTE)
     }
 
-    pub(super) fn used(self) -> Read<Used> {
+    pub(in crate::store) fn used(self) -> Read<Used> {
         Ok(Used { boot_tag: self.number(BOOT)?, boot: self.signed(BOOT + 8)?, unix: self.signed(BOOT + 16)? })
     }
 
-    pub(super) fn companion_seen(self) -> bool {
+    pub(in crate::store) fn companion_seen(self) -> bool {
         self.has(COMPANION_SEEN)
     }
 
     /// The whole record, as last used at boot second `used`.
-    pub(super) fn record(self, key: Digest, used: i64) -> Read<Record> {
+    pub(in crate::store) fn record(self, key: Digest, used: i64) -> Read<Record> {
+        self.record_with(key, used, None)
+    }
+
+    /// The same with a last path that is kept elsewhere, if there is one.
+    pub(in crate::store) fn record_with(self, key: Digest, used: i64, newer: Option<Vec<u8>>) -> Read<Record> {
         let mut parts = Parts(self.0.get(TEXTS..).ok_or(Unreadable)?);
         let principal = parts.text()?;
         let companion = if self.has(COMPANION) { Some(part(parts.bytes(32)?, 0)?) } else { None };
@@ -242,7 +248,7 @@ impl<'a> Live<'a> {
         }
         let path = path.map(|room| {
             let (length, bytes) = room.split_first().unwrap_or((&0, &[]));
-            bytes.get(..usize::from(*length)).unwrap_or_default().to_vec()
+            newer.unwrap_or_else(|| bytes.get(..usize::from(*length)).unwrap_or_default().to_vec())
         });
         let stored = Stored {
             principal,
@@ -264,7 +270,7 @@ impl<'a> Live<'a> {
     }
 
     /// The same row with the uses that `record` knows of: last use, companion, last path. Of the same length.
-    pub(super) fn touched(self, record: &Record, used: Used) -> Read<Vec<u8>> {
+    pub(in crate::store) fn touched(self, record: &Record, used: Used) -> Read<Vec<u8>> {
         let mut bytes = self.0.to_vec();
         let stored = record.stored();
         if stored.companion_seen
@@ -281,6 +287,12 @@ impl<'a> Live<'a> {
         }
         Ok(bytes)
     }
+}
+
+/// Moves the absolute end of a live session's row, which is where another clock has it.
+#[cfg(feature = "redis")]
+pub(in crate::store) fn set_absolute(bytes: &mut [u8], absolute: i64) -> Read<()> {
+    write(bytes, ABSOLUTE, &absolute.to_be_bytes())
 }
 
 fn write(bytes: &mut [u8], at: usize, new: &[u8]) -> Read<()> {

@@ -1,0 +1,145 @@
+//! What a process knows to be revoked: the newest sessions one by one, everything else by floors.
+//!
+//! Used by `store::shared` and `store::redis`, which fill it from their log in the order of its numbers. Session
+//! revocations are kept here for twice the life of a copy, floors for good. What is let go is told to the copies by
+//! `purged`: a copy that was not looked at since is read anew. It must never forget a floor.
+
+use super::copies::LIFE_SECS;
+use super::what::What;
+use crate::crypto::digest::Digest;
+use crate::crypto::keyring::KeyId;
+use crate::session::Record;
+use std::collections::{HashMap, VecDeque};
+use std::time::{Duration, Instant};
+
+/// Twice the life of a copy.
+const KEPT: Duration = Duration::from_secs(2 * LIFE_SECS as u64);
+
+/// What was revoked.
+#[derive(Default)]
+pub(in crate::store) struct Set {
+    sessions: HashMap<Digest, u64>,
+    order: VecDeque<(Instant, u64, Digest)>,
+    principals: HashMap<Digest, u64>,
+    chosen: HashMap<[u8; 16], u64>,
+    keys: Vec<(KeyId, u64)>,
+    site: u64,
+    /// The highest floor of all: what is not below it needs no look at them.
+    highest: u64,
+    applied: u64,
+    /// Sessions revoked up to this number may have left the set.
+    purged: u64,
+}
+
+/// What the log says about a copy.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::store) enum Word {
+    /// Nothing against it up to this number.
+    Good(u64),
+    Revoked,
+    /// It is too old to say: read the row.
+    Unknown,
+}
+
+impl Set {
+    /// One that knows of nothing up to this number: copies from before are read anew.
+    pub(in crate::store) fn anew(number: u64) -> Set {
+        Set { purged: number, ..Set::default() }
+    }
+
+    /// Takes over an entry of the log.
+    pub(in crate::store) fn apply(&mut self, number: u64, floor: u64, what: What) {
+        if let What::Session(key) = what {
+            self.sessions.insert(key, number);
+            self.order.push_back((Instant::now(), number, key));
+        } else {
+            self.raise(floor, what);
+        }
+    }
+
+    /// Takes over a floor.
+    pub(in crate::store) fn raise(&mut self, floor: u64, what: What) {
+        let own = match what {
+            What::Principal(digest) => self.principals.entry(digest).or_default(),
+            What::Chosen(sid) => self.chosen.entry(sid).or_default(),
+            What::Key(id) => match self.keys.iter().position(|(known, _)| *known == id) {
+                Some(at) => match self.keys.get_mut(at) {
+                    Some((_, own)) => own,
+                    None => return,
+                },
+                None => {
+                    self.keys.push((id, floor));
+                    self.highest = self.highest.max(floor);
+                    return;
+                }
+            },
+            What::Site | What::Session(_) => return,
+        };
+        *own = floor.max(*own);
+        self.highest = self.highest.max(floor);
+    }
+
+    /// Takes over what the head of the log says: its newest number, and the floor of the whole site.
+    pub(in crate::store) fn settle(&mut self, seq: u64, site: u64) {
+        self.site = site;
+        self.highest = self.highest.max(site);
+        self.applied = seq;
+    }
+
+    /// What the log says about a record that was good up to number `seen`. Allocates nothing.
+    pub(in crate::store) fn judge(&self, record: &Record, principal: &Digest, seen: u64) -> Word {
+        if seen < self.purged {
+            return Word::Unknown;
+        }
+        let below = record.seq < self.highest
+            && (record.seq < self.site || self.principals.get(principal).is_some_and(|floor| record.seq < *floor));
+        if below || self.sessions.contains_key(record.key()) { Word::Revoked } else { Word::Good(self.applied) }
+    }
+
+    /// The floor of a principal and the site.
+    pub(in crate::store) fn floor(&self, principal: impl FnOnce() -> Digest) -> u64 {
+        let own = if self.principals.is_empty() { None } else { self.principals.get(&principal()).copied() };
+        self.site.max(own.unwrap_or(0))
+    }
+
+    /// Whether a token that carries `seq` is below any of its floors, or of a log that this one does not know.
+    pub(in crate::store) fn token_revoked(
+        &self,
+        seq: u64,
+        key: &KeyId,
+        chosen: Option<[u8; 16]>,
+        principal: impl FnOnce() -> Digest,
+    ) -> bool {
+        if seq > self.applied || seq < self.site {
+            return true;
+        }
+        if seq >= self.highest {
+            return false;
+        }
+        let below = |floor: Option<u64>| floor.is_some_and(|floor| seq < floor);
+        below(self.keys.iter().find(|(id, _)| id == key).map(|(_, floor)| *floor))
+            || below(chosen.and_then(|chosen| self.chosen.get(&chosen).copied()))
+            || (!self.principals.is_empty() && below(self.principals.get(&principal()).copied()))
+    }
+
+    /// Lets session revocations go that no copy can be older than, by the true time; copies that were not looked at
+    /// since are read anew.
+    pub(in crate::store) fn purge(&mut self) {
+        while let Some((since, number, key)) = self.order.front().copied() {
+            if since.elapsed() < KEPT {
+                return;
+            }
+            self.order.pop_front();
+            self.purged = self.purged.max(number);
+            if self.sessions.get(&key) == Some(&number) {
+                self.sessions.remove(&key);
+            }
+        }
+    }
+
+    /// Session revocations and floors that are held.
+    #[cfg(all(test, feature = "shared"))]
+    pub(in crate::store) fn sizes(&self) -> (usize, usize) {
+        (self.sessions.len(), self.principals.len() + self.chosen.len() + self.keys.len())
+    }
+}

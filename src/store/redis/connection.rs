@@ -1,0 +1,137 @@
+//! One connection: who it is to, what is asked first, and one question after the other within a time limit.
+//!
+//! Used by `pool` and `resolve`. A connection that failed once is never used again: a late answer to one question must
+//! not be taken for the answer to the next.
+
+use super::Login;
+use super::address::Server;
+use super::fault::{Fault, answered};
+use super::resp::{self, Reply, Unread};
+use super::stream::Stream;
+use std::io::{ErrorKind, Read, Write};
+use std::time::Instant;
+
+/// The oldest server whose scripts say at their beginning that they write: it refuses them where writes are refused.
+const OLDEST: u32 = 7;
+
+pub(super) struct Connection {
+    stream: Stream,
+    /// What came in and was not read yet.
+    pending: Vec<u8>,
+    pub server: Server,
+    /// Which start of which server this is: another one may have another past.
+    pub run: String,
+    /// Of the pool's connections; those of an older one are closed.
+    pub age: u64,
+    /// Each command is one on keys that are on their way here.
+    pub asking: bool,
+}
+
+/// What a server says of itself.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Info(String);
+
+impl Info {
+    pub(super) fn get(&self, name: &str) -> Option<&str> {
+        self.0.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':')).map(str::trim)
+    }
+}
+
+impl Connection {
+    /// Connects, and makes sure that this is a server of a kind that can be used.
+    pub(super) fn open(server: &Server, login: &Login, age: u64, deadline: Instant) -> Result<Connection, Fault> {
+        let mut connection = Connection::plain(server, login, deadline)?;
+        connection.greet(login, deadline)?;
+        connection.age = age;
+        Ok(connection)
+    }
+
+    /// Connects and asks nothing.
+    pub(super) fn plain(server: &Server, _login: &Login, deadline: Instant) -> Result<Connection, Fault> {
+        let stream = Stream::connect(&server.place, deadline)?;
+        Ok(Connection {
+            stream,
+            pending: Vec::new(),
+            server: server.clone(),
+            run: String::new(),
+            age: 0,
+            asking: false,
+        })
+    }
+
+    fn greet(&mut self, login: &Login, deadline: Instant) -> Result<(), Fault> {
+        let database = self.server.database.to_string();
+        let mut words: Vec<Vec<&[u8]>> = Vec::new();
+        words.extend(login.auth());
+        if self.server.database != 0 {
+            words.push(vec![b"SELECT", database.as_bytes()]);
+        }
+        words.push(vec![b"INFO", b"server"]);
+        let words: Vec<&[&[u8]]> = words.iter().map(Vec::as_slice).collect();
+        let mut last = Reply::Nothing;
+        for reply in self.ask(&words, deadline)? {
+            last = answered(reply)?;
+        }
+        let Reply::Bytes(text) = last else { return Err(Fault::Nonsense) };
+        let info = Info(String::from_utf8_lossy(&text).into_owned());
+        let version = info.get("redis_version").and_then(|version| version.split('.').next()?.parse().ok());
+        match (version, info.get("run_id")) {
+            (Some(OLDEST..), Some(run)) => self.run = run.to_owned(),
+            (Some(_), _) => {
+                return Err(Fault::Refused(format!("OLD the server must be Redis {OLDEST} or Valkey, or newer")));
+            }
+            _ => return Err(Fault::Nonsense),
+        }
+        Ok(())
+    }
+
+    /// Whether it may be asked once more after some time.
+    pub(super) fn is_quiet_now(&self) -> bool {
+        self.pending.is_empty() && self.stream.is_quiet()
+    }
+
+    /// Sends the commands together, and reads a reply to each.
+    pub(super) fn ask(&mut self, commands: &[&[&[u8]]], deadline: Instant) -> Result<Vec<Reply>, Fault> {
+        let mut out = Vec::new();
+        for words in commands {
+            if self.asking {
+                resp::command(&mut out, &[b"ASKING"]);
+            }
+            resp::command(&mut out, words);
+        }
+        self.stream.deadline = deadline;
+        self.stream.write_all(&out)?;
+        let mut replies = Vec::with_capacity(commands.len());
+        for _ in commands {
+            if self.asking {
+                answered(self.reply()?)?;
+            }
+            replies.push(self.reply()?);
+        }
+        Ok(replies)
+    }
+
+    /// The same for one command; what the server refuses is an error.
+    pub(super) fn one(&mut self, words: &[&[u8]], deadline: Instant) -> Result<Reply, Fault> {
+        let reply = self.ask(&[words], deadline)?.pop();
+        answered(reply.ok_or(Fault::Nonsense)?)
+    }
+
+    fn reply(&mut self) -> Result<Reply, Fault> {
+        let mut room = [0; 16 << 10];
+        loop {
+            match resp::read(&self.pending) {
+                Ok((reply, taken)) => {
+                    self.pending.drain(..taken);
+                    return Ok(reply);
+                }
+                Err(Unread::Nonsense) => return Err(Fault::Nonsense),
+                Err(Unread::Short) => {}
+            }
+            match self.stream.read(&mut room)? {
+                0 => return Err(std::io::Error::from(ErrorKind::UnexpectedEof).into()),
+                count => self.pending.extend(room.iter().take(count)),
+            }
+        }
+    }
+}

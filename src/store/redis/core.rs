@@ -1,0 +1,259 @@
+//! An open store in one process: checks from copies, floors, and the poll that both rest on.
+//!
+//! The part of `store::redis` that answers. The order of a check is that of `docs/security.md`, part 4: first whether the
+//! log is known up to this moment, then the copy, then the row where there is no copy or the copy would say no.
+
+use super::connection::Connection;
+use super::fault::Fault;
+use super::horizon::{DELTA_US, Horizon, Next};
+use super::names::Names;
+use super::pool::Pool;
+use super::resp::Reply;
+use super::scripts::{Script, Scripts};
+use super::seal::Keys;
+use super::told::{self, Told};
+use crate::base::{Clock, Now};
+use crate::crypto::guard::ForkGuard;
+use crate::session::Dead;
+use crate::store::Unavailable;
+use crate::store::held::copies::Copies;
+use crate::store::held::pending::Pending;
+use parking_lot::Mutex;
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
+use std::time::Instant;
+
+/// How often a call is made again on a log that had to be read anew before it.
+const TRIES: usize = 3;
+
+/// Milliseconds that replicas may take to confirm a revocation.
+const CONFIRM_MS: u32 = 100;
+
+pub(super) type Known<T> = Result<T, Unavailable>;
+
+/// See the module's page.
+pub(super) struct Core {
+    pub guard: ForkGuard,
+    pub clock: Clock,
+    pub keys: Keys,
+    pub names: Names,
+    pub pool: Pool,
+    pub scripts: Scripts,
+    pub horizon: Horizon,
+    pub copies: Copies,
+    pub pending: Pending,
+    pub longest_secs: u32,
+    pub replicas: u32,
+    pub stale_us: i64,
+    /// The server's own clock counts; else this process's, which a test turns.
+    pub server_time: bool,
+    pub flight: Mutex<Option<Connection>>,
+    /// Polls that were begun, and the last of them that succeeded.
+    pub begun: AtomicU64,
+    pub arrived: AtomicU64,
+    /// Boot second in which there was nothing to sweep.
+    pub swept: AtomicI64,
+}
+
+/// A call of a script.
+pub(super) struct Call<'a> {
+    pub script: &'a Script,
+    /// Keys after those that every script names.
+    pub keys: Vec<Vec<u8>>,
+    pub args: Vec<Vec<u8>>,
+    /// Whether replicas are to confirm it.
+    pub confirmed: bool,
+}
+
+/// Added to the longest life before anything is forgotten.
+pub(super) const MARGIN_SECS: i64 = 7_200;
+
+impl Core {
+    /// Notes what went wrong.
+    pub(super) fn failed(&self, fault: &Fault) -> Unavailable {
+        self.pool.note(fault);
+        Unavailable
+    }
+
+    /// Whether all that was acknowledged before `now` is known.
+    #[inline]
+    pub(super) fn is_trusted(&self, now: Now) -> bool {
+        now.boot_us.saturating_sub(DELTA_US) <= self.horizon.at()
+    }
+
+    /// Whether the server is down and the configuration allows to go on for a while with what is known.
+    pub(super) fn is_stale(&self, now: Now) -> bool {
+        self.stale_us > 0 && self.pool.is_down() && now.boot_us.saturating_sub(self.stale_us) <= self.horizon.at()
+    }
+
+    /// Whether a poll is due soon.
+    pub(super) fn is_due(&self, now: Now) -> bool {
+        now.boot_us.saturating_sub(DELTA_US / 2) > self.horizon.at()
+    }
+
+    /// Makes sure that all that was acknowledged before `now` is known, or as much of it as is allowed.
+    pub(super) fn catch_up(&self, now: Now) -> Known<()> {
+        if self.is_trusted(now) {
+            return Ok(());
+        }
+        match self.poll(false, || self.is_trusted(now)) {
+            Err(Unavailable) if self.is_stale(now) => Ok(()),
+            other => other,
+        }
+    }
+
+    /// Polls once more, whatever is known: afterwards all is known that was on the server when this began.
+    pub(super) fn poll_now(&self, tick: bool) -> Known<()> {
+        let begun = self.begun.load(Ordering::Acquire);
+        self.poll(tick, || !tick && self.arrived.load(Ordering::Acquire) > begun)
+    }
+
+    /// One poll at a time; who waited for another's asks `enough` whether that one will do.
+    fn poll(&self, tick: bool, enough: impl Fn() -> bool) -> Known<()> {
+        if self.pool.rests() {
+            return Err(Unavailable);
+        }
+        let deadline = self.pool.deadline();
+        let Some(mut flight) = self.flight.try_lock_until(deadline) else {
+            return Err(self.failed(&Fault::Slow));
+        };
+        if enough() {
+            return Ok(());
+        }
+        let number = self.begun.fetch_add(1, Ordering::AcqRel) + 1;
+        let deadline = self.pool.deadline();
+        let polled = |connection: &mut Connection| self.polled(connection, tick, deadline);
+        let done = self.pool.call_on(&mut flight, deadline, false, polled);
+        done.map_err(|fault| self.failed(&fault))?;
+        self.arrived.fetch_max(number, Ordering::AcqRel);
+        Ok(())
+    }
+
+    fn polled(&self, connection: &mut Connection, tick: bool, mut deadline: Instant) -> Result<(), Fault> {
+        loop {
+            let call = self.call(&self.scripts.poll, Vec::new(), vec![if tick { b"1".to_vec() } else { Vec::new() }]);
+            // Read before sending.
+            let (now, known) = (self.clock.now(), self.horizon.applied());
+            let told = Told::read(self.run(connection, &call, known, now, deadline)?)?;
+            match self.take(&told, known, now, connection) {
+                Next::Nothing => return Ok(()),
+                Next::More => deadline = self.pool.deadline(),
+                Next::Anew => return self.begin_anew(connection),
+            }
+        }
+    }
+
+    fn take(&self, told: &Told, known: u64, now: Now, connection: &Connection) -> Next {
+        self.horizon.take(told, known, now.boot_us, &connection.run, |key| {
+            if let Some(copy) = self.copies.get(key) {
+                copy.record.kill(Dead::Revoked);
+            }
+        })
+    }
+
+    /// Another server, another start of it, or a log that does not go back far enough: what this process knows of the log
+    /// is given to it, and then all floors are read. No copy is good as it is after this.
+    fn begin_anew(&self, connection: &mut Connection) -> Result<(), Fault> {
+        let (from, tail) = self.horizon.tail();
+        let mut args = vec![from.to_string().into_bytes()];
+        for entry in &tail {
+            args.push(told::written(&entry.what));
+            args.push(entry.floor.to_string().into_bytes());
+        }
+        let call = self.call(&self.scripts.merge, Vec::new(), args);
+        let (now, known) = (self.clock.now(), self.horizon.applied());
+        let told = Told::read(self.run(connection, &call, known, now, self.pool.deadline())?)?;
+        let mut floors = Vec::new();
+        let mut cursor = b"0".to_vec();
+        loop {
+            let words: [&[u8]; 5] = [b"HSCAN", &self.names.log[0], &cursor, b"COUNT", b"1000"];
+            let [next, found] = told::parts::<2>(connection.one(&words, self.pool.deadline())?)?;
+            for pair in told::list(found)?.chunks_exact(2) {
+                if let [Reply::Bytes(name), Reply::Bytes(value)] = pair {
+                    floors.extend(told::kept(name, value)?);
+                }
+            }
+            cursor = told::bytes(next)?;
+            if cursor == b"0" {
+                break;
+            }
+        }
+        self.horizon.begin(&told, &floors, now.boot_us, &connection.run);
+        Ok(())
+    }
+
+    pub(super) fn call<'a>(&self, script: &'a Script, keys: Vec<Vec<u8>>, args: Vec<Vec<u8>>) -> Call<'a> {
+        Call { script, keys, args, confirmed: false }
+    }
+
+    /// Runs a script over `connection`.
+    pub(super) fn run(
+        &self,
+        connection: &mut Connection,
+        call: &Call<'_>,
+        known: u64,
+        now: Now,
+        deadline: Instant,
+    ) -> Result<Reply, Fault> {
+        let clock = |us: i64| if self.server_time { Vec::new() } else { us.to_string().into_bytes() };
+        let keep = (i64::from(self.longest_secs) + MARGIN_SECS) * 1_000_000;
+        let mut args = vec![
+            self.names.base.clone(),
+            clock(now.unix_us),
+            clock(now.boot_us),
+            known.to_string().into_bytes(),
+            keep.to_string().into_bytes(),
+        ];
+        args.extend(call.args.iter().cloned());
+        let mut keys = self.names.log.to_vec();
+        keys.extend(call.keys.iter().cloned());
+        let copies = (call.confirmed && self.replicas > 0).then_some((self.replicas, CONFIRM_MS));
+        call.script.run(connection, &keys, &args, copies, deadline)
+    }
+
+    /// Runs a script that says nothing of the log.
+    pub(super) fn ask(&self, call: &Call<'_>, now: Now) -> Known<Reply> {
+        for _ in 0..TRIES {
+            let deadline = self.pool.deadline();
+            let done = self
+                .pool
+                .call(deadline, |connection| self.run(connection, call, self.horizon.applied(), now, deadline));
+            match done {
+                Ok(Reply::Parts(parts)) if parts.first() == Some(&Reply::Bytes(b"fell".to_vec())) => {
+                    self.poll_now(false)?
+                }
+                other => return other.map_err(|fault| self.failed(&fault)),
+            }
+        }
+        Err(Unavailable)
+    }
+
+    /// Runs a script that answers with the log, which is applied before this returns.
+    pub(super) fn ask_log(&self, call: &Call<'_>, now: Now) -> Known<Told> {
+        for _ in 0..TRIES {
+            let deadline = self.pool.deadline();
+            // Read before sending.
+            let (sent, known) = (self.clock.now(), self.horizon.applied());
+            let done = self.pool.call(deadline, |connection| {
+                let told = Told::read(self.run(connection, call, known, now, deadline)?)?;
+                let next = self.take(&told, known, sent, connection);
+                Ok((told, next))
+            });
+            let (told, next) = done.map_err(|fault| self.failed(&fault))?;
+            match told.word.as_slice() {
+                b"fell" => self.poll_now(false)?,
+                b"more" => return Ok(told),
+                _ => {
+                    if next == Next::Anew {
+                        // The poll is to see what this call saw.
+                        self.pool.close();
+                    }
+                    if next != Next::Nothing {
+                        self.poll_now(false)?;
+                    }
+                    return Ok(told);
+                }
+            }
+        }
+        Err(Unavailable)
+    }
+}

@@ -1,0 +1,176 @@
+//! What this process knows of the log on the server, and up to which moment it knows all of it.
+//!
+//! Used by `store::redis` at the start of every check. [`Horizon::at`] is the moment at which the newest answered poll was
+//! **sent**, never that of its answer: between the two, others may have revoked what the answer does not hold yet. A copy
+//! counts only while that moment is at most [`DELTA_US`] ago, and log-outs are answered no sooner than that after they are
+//! on the server. Moments are those of the clock that runs through sleep.
+
+use super::told::{Logged, Told};
+use crate::crypto::digest::Digest;
+use crate::crypto::keyring::KeyId;
+use crate::session::Record;
+use crate::store::held::revoked::{Set, Word};
+use crate::store::held::what::What;
+use parking_lot::{Mutex, RwLock};
+use std::collections::VecDeque;
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+/// For so many microseconds after a poll was sent, what it said is trusted.
+pub(super) const DELTA_US: i64 = 100_000;
+
+/// How much of the log this process keeps to give it back to a server that has lost it.
+const TAIL: Duration = Duration::from_secs(600);
+const TAIL_ENTRIES: usize = 16_384;
+
+pub(super) struct Horizon {
+    /// Boot microseconds.
+    at: AtomicI64,
+    /// The newest number of which all before are applied; stored after what it stands for.
+    applied: AtomicU64,
+    set: RwLock<Set>,
+    applying: Mutex<Applying>,
+}
+
+#[derive(Default)]
+struct Applying {
+    /// Of which start of which server the numbers are.
+    run: String,
+    tail: VecDeque<(Instant, Logged)>,
+    /// Every entry after this number up to the newest one applied is in the tail.
+    tail_from: u64,
+}
+
+/// What is to be done after an answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Next {
+    Nothing,
+    /// The log goes on.
+    More,
+    /// It is not the log that was known: everything is to be read anew.
+    Anew,
+}
+
+impl Horizon {
+    pub(super) fn new() -> Horizon {
+        Horizon {
+            at: AtomicI64::new(i64::MIN),
+            applied: AtomicU64::new(0),
+            set: RwLock::default(),
+            applying: Mutex::default(),
+        }
+    }
+
+    /// Boot microseconds of the moment up to which all is known.
+    #[inline]
+    pub(super) fn at(&self) -> i64 {
+        self.at.load(Ordering::Acquire)
+    }
+
+    /// The newest number applied.
+    #[inline]
+    pub(super) fn applied(&self) -> u64 {
+        self.applied.load(Ordering::Acquire)
+    }
+
+    /// Takes over the answer of a call that was sent at `sent` with `known` as the newest number. `tell` hears of each
+    /// session that is newly revoked.
+    pub(super) fn take(&self, told: &Told, known: u64, sent: i64, run: &str, mut tell: impl FnMut(&Digest)) -> Next {
+        let mut applying = self.applying.lock();
+        let applied = self.applied();
+        if told.lost || told.word == b"fell" || applying.run != run || known > applied {
+            return Next::Anew;
+        }
+        let upto = match told.entries.last() {
+            Some(last) if told.more => last.number,
+            _ => told.seq,
+        };
+        // Another thread may have had a later answer, which held all of this one.
+        if upto >= applied {
+            let mut set = self.set.write();
+            for entry in told.entries.iter().filter(|entry| entry.number > applied) {
+                if let What::Session(key) = entry.what {
+                    tell(&key);
+                }
+                set.apply(entry.number, entry.floor, entry.what);
+                applying.keep(*entry);
+            }
+            set.settle(upto, told.floor);
+            drop(set);
+            self.applied.store(upto, Ordering::Release);
+        }
+        if told.more {
+            return Next::More;
+        }
+        self.at.fetch_max(sent, Ordering::AcqRel);
+        Next::Nothing
+    }
+
+    /// Takes over a log that was read anew: its head, which was asked for at `sent`, and all floors, read after it.
+    pub(super) fn begin(&self, told: &Told, floors: &[(u64, What)], sent: i64, run: &str) {
+        let mut applying = self.applying.lock();
+        let mut set = Set::anew(told.seq);
+        floors.iter().for_each(|(floor, what)| set.raise(*floor, *what));
+        set.settle(told.seq, told.floor);
+        *self.set.write() = set;
+        run.clone_into(&mut applying.run);
+        // What is kept is in the new log as well, under whatever number.
+        applying.tail_from = if applying.tail.is_empty() { told.seq } else { applying.tail_from };
+        self.applied.store(told.seq, Ordering::Release);
+        self.at.fetch_max(sent, Ordering::AcqRel);
+    }
+
+    /// The number after which every entry is in the tail, and the tail.
+    pub(super) fn tail(&self) -> (u64, Vec<Logged>) {
+        let applying = self.applying.lock();
+        (applying.tail_from, applying.tail.iter().map(|(_, entry)| *entry).collect())
+    }
+
+    /// Lets go of what is old.
+    pub(super) fn purge(&self) {
+        self.set.write().purge();
+        self.applying.lock().forget(|since| since.elapsed() > TAIL);
+    }
+
+    /// What the log says about a record that was good up to number `seen`. Allocates nothing.
+    pub(super) fn judge(&self, record: &Record, principal: &Digest, seen: u64) -> Word {
+        self.set.read().judge(record, principal, seen)
+    }
+
+    /// The floor of a principal and the site.
+    pub(super) fn floor(&self, principal: impl FnOnce() -> Digest) -> u64 {
+        self.set.read().floor(principal)
+    }
+
+    /// Whether a token that carries `seq` is below any of its floors.
+    pub(super) fn token_revoked(
+        &self,
+        seq: u64,
+        key: &KeyId,
+        chosen: Option<[u8; 16]>,
+        principal: impl FnOnce() -> Digest,
+    ) -> bool {
+        self.set.read().token_revoked(seq, key, chosen, principal)
+    }
+}
+
+impl Applying {
+    fn keep(&mut self, entry: Logged) {
+        self.tail.push_back((Instant::now(), entry));
+        while self.tail.len() > TAIL_ENTRIES {
+            self.drop_first();
+        }
+    }
+
+    fn forget(&mut self, old: impl Fn(&Instant) -> bool) {
+        while self.tail.front().is_some_and(|(since, _)| old(since)) {
+            self.drop_first();
+        }
+    }
+
+    fn drop_first(&mut self) {
+        if let Some((_, entry)) = self.tail.pop_front() {
+            self.tail_from = entry.number;
+        }
+    }
+}

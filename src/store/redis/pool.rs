@@ -1,0 +1,260 @@
+//! The connections of one process, a few of them, opened when they are needed and all closed at the first failure.
+//!
+//! Used by `store::redis` alone. Every call is over at a moment that is fixed when it begins, waiting for a connection and
+//! opening one included. While the server is down one caller at a time tries it, at growing distances; everybody else
+//! is told at once. It must never say that anything was done which was not answered.
+
+use super::Login;
+use super::connection::Connection;
+use super::fault::Fault;
+use super::resolve::{self, Way};
+use crate::base::Error;
+use parking_lot::{Condvar, Mutex};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+/// How long nobody asks after the first failure, and at most after many.
+const FIRST_REST: Duration = Duration::from_millis(100);
+const LONGEST_REST: Duration = Duration::from_secs(1);
+
+/// How often a cluster may send a call elsewhere.
+const REDIRECTS: usize = 4;
+
+pub(super) struct Pool {
+    way: Way,
+    login: Login,
+    timeout: Duration,
+    most: usize,
+    idle: Mutex<Idle>,
+    freed: Condvar,
+    /// Raised whenever all connections are to be closed.
+    age: AtomicU64,
+    rest: Mutex<Rest>,
+    down: AtomicBool,
+    fault: Mutex<Option<Error>>,
+}
+
+#[derive(Default)]
+struct Idle {
+    connections: Vec<Connection>,
+    out: usize,
+}
+
+/// The time for which nobody asks.
+struct Rest {
+    until: Option<Instant>,
+    next: Duration,
+    /// Somebody is trying.
+    probing: bool,
+}
+
+impl Pool {
+    pub(super) fn new(way: Way, login: Login, timeout: Duration, most: usize) -> Pool {
+        Pool {
+            way,
+            login,
+            timeout,
+            most: most.max(1),
+            idle: Mutex::default(),
+            freed: Condvar::new(),
+            age: AtomicU64::new(0),
+            rest: Mutex::new(Rest { until: None, next: FIRST_REST, probing: false }),
+            down: AtomicBool::new(false),
+            fault: Mutex::new(None),
+        }
+    }
+
+    /// The moment by which a call that begins now is over.
+    pub(super) fn deadline(&self) -> Instant {
+        Instant::now() + self.timeout
+    }
+
+    /// Whether the server did not answer when it was asked last, and nobody is to ask it yet.
+    pub(super) fn rests(&self) -> bool {
+        self.is_down() && {
+            let rest = self.rest.lock();
+            rest.probing || rest.until.is_some_and(|until| Instant::now() < until)
+        }
+    }
+
+    /// Whether the server did not answer when it was asked last.
+    pub(super) fn is_down(&self) -> bool {
+        self.down.load(Ordering::Acquire)
+    }
+
+    /// What went wrong since this was asked last.
+    pub(super) fn fault(&self) -> Option<Error> {
+        self.fault.lock().take()
+    }
+
+    /// For when nothing else is known.
+    pub(super) fn silent(&self) -> Error {
+        Fault::Down.told(&self.way.shown())
+    }
+
+    /// Notes a fault for maintenance to tell.
+    pub(super) fn note(&self, fault: &Fault) {
+        if *fault != Fault::Down {
+            *self.fault.lock() = Some(fault.told(&self.way.shown()));
+        }
+    }
+
+    /// One call over any connection.
+    pub(super) fn call<T>(
+        &self,
+        deadline: Instant,
+        ask: impl FnMut(&mut Connection) -> Result<T, Fault>,
+    ) -> Result<T, Fault> {
+        let mut connection = None;
+        self.place(deadline)?;
+        let done = self.call_on(&mut connection, deadline, true, ask);
+        let mut idle = self.idle.lock();
+        idle.out -= 1;
+        if let Some(connection) = connection {
+            idle.connections.push(connection);
+        }
+        drop(idle);
+        self.freed.notify_one();
+        done
+    }
+
+    /// One call over a connection that the caller keeps; `pooled`: one at rest may be taken for it.
+    pub(super) fn call_on<T>(
+        &self,
+        kept: &mut Option<Connection>,
+        deadline: Instant,
+        pooled: bool,
+        mut ask: impl FnMut(&mut Connection) -> Result<T, Fault>,
+    ) -> Result<T, Fault> {
+        let probe = self.allowed()?;
+        let mut done = Err(Fault::Down);
+        for _ in 0..REDIRECTS {
+            done = self.on_one(kept, deadline, pooled, &mut ask);
+            match &done {
+                Err(fault @ Fault::Refused(text)) if fault.code() == "MOVED" && self.way.follows() => {
+                    *kept = None;
+                    self.age.fetch_add(1, Ordering::AcqRel);
+                    self.way.moved(text);
+                }
+                Err(fault @ Fault::Refused(text)) if fault.code() == "ASK" && self.way.follows() => {
+                    done = self.asked_elsewhere(text, deadline, &mut ask);
+                    break;
+                }
+                _ => break,
+            }
+        }
+        self.settle(&done, kept, probe);
+        done
+    }
+
+    fn on_one<T>(
+        &self,
+        kept: &mut Option<Connection>,
+        deadline: Instant,
+        pooled: bool,
+        ask: &mut impl FnMut(&mut Connection) -> Result<T, Fault>,
+    ) -> Result<T, Fault> {
+        let age = self.age.load(Ordering::Acquire);
+        let mut connection = kept.take().filter(|c| c.age == age).filter(Connection::is_quiet_now);
+        while connection.is_none() && pooled {
+            let Some(resting) = self.idle.lock().connections.pop() else { break };
+            connection = Some(resting).filter(|c| c.age == age).filter(Connection::is_quiet_now);
+        }
+        let mut connection = match connection {
+            Some(connection) => connection,
+            None => self.way.open(&self.login, age, deadline)?,
+        };
+        let done = ask(&mut connection);
+        let whole = match &done {
+            Ok(_) => true,
+            Err(Fault::Refused(_) | Fault::Unreadable(_)) => true,
+            Err(Fault::Io(..) | Fault::Slow | Fault::Nonsense | Fault::Down) => false,
+        };
+        if whole {
+            *kept = Some(connection);
+        }
+        done
+    }
+
+    /// A key on its way to another node: that one is asked this once.
+    fn asked_elsewhere<T>(
+        &self,
+        text: &str,
+        deadline: Instant,
+        ask: &mut impl FnMut(&mut Connection) -> Result<T, Fault>,
+    ) -> Result<T, Fault> {
+        let server = self.way.named_in(text).ok_or(Fault::Nonsense)?;
+        let mut connection = Connection::open(&server, &self.login, 0, deadline)?;
+        connection.asking = true;
+        ask(&mut connection)
+    }
+
+    /// Waits for one of the connections that there may be.
+    fn place(&self, deadline: Instant) -> Result<(), Fault> {
+        let mut idle = self.idle.lock();
+        while idle.out >= self.most {
+            if self.freed.wait_until(&mut idle, deadline).timed_out() {
+                return Err(Fault::Slow);
+            }
+        }
+        idle.out += 1;
+        Ok(())
+    }
+
+    /// Whether the server may be asked now; whether this is the one who tries.
+    fn allowed(&self) -> Result<bool, Fault> {
+        if !self.is_down() {
+            return Ok(false);
+        }
+        let mut rest = self.rest.lock();
+        match rest.until {
+            Some(until) if rest.probing || Instant::now() < until => Err(Fault::Down),
+            Some(_) => {
+                rest.probing = true;
+                Ok(true)
+            }
+            None => Ok(false),
+        }
+    }
+
+    fn settle<T>(&self, done: &Result<T, Fault>, kept: &mut Option<Connection>, probe: bool) {
+        match done {
+            Err(fault) => {
+                self.note(fault);
+                if fault.closes() {
+                    *kept = None;
+                    self.close();
+                    self.begin_rest(probe);
+                } else if probe {
+                    self.end_rest();
+                }
+            }
+            Ok(_) if self.is_down() => self.end_rest(),
+            Ok(_) => {}
+        }
+    }
+
+    /// Closes all connections; those in use as soon as they come back.
+    pub(super) fn close(&self) {
+        self.age.fetch_add(1, Ordering::AcqRel);
+        self.way.forget();
+        self.idle.lock().connections.clear();
+    }
+
+    fn begin_rest(&self, probe: bool) {
+        let mut rest = self.rest.lock();
+        let now = Instant::now();
+        // Calls that were under way together fail together: that is one failure.
+        if probe || rest.until.is_none() {
+            rest.until = Some(now + resolve::jittered(rest.next));
+            rest.next = (rest.next * 2).min(LONGEST_REST);
+        }
+        rest.probing &= !probe;
+        self.down.store(true, Ordering::Release);
+    }
+
+    fn end_rest(&self) {
+        *self.rest.lock() = Rest { until: None, next: FIRST_REST, probing: false };
+        self.down.store(false, Ordering::Release);
+    }
+}

@@ -1,0 +1,106 @@
+-- What every script begins with: the clock, the head of the log, rows, floors. `scripts.rs` puts it before each.
+-- ARGV: 1 the beginning of all keys, 2 and 3 the client's clocks in microseconds (tests only; empty: the server's own),
+-- 4 the newest number that the client knows, 5 microseconds for which a floor is kept. What is a script's own follows.
+local REV, LOG, ENDS, LIVE, DUE = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5]
+local base = ARGV[1]
+local function arg(n) return ARGV[5 + n] end
+local function text(n) return string.format('%.0f', n) end
+local t, b = tonumber(ARGV[2]), tonumber(ARGV[3])
+if not t then
+  local c = redis.call('TIME')
+  t = c[1] * 1000000 + c[2]
+  b = t
+end
+local known, keep = tonumber(ARGV[4]), tonumber(ARGV[5])
+local head = redis.call('HMGET', REV, 'seq', 'trimmed', 'site', 'origin', 'last')
+local seq, trimmed, site = tonumber(head[1]), tonumber(head[2] or 0), tonumber(head[3] or 0)
+local origin, last = tonumber(head[4] or 0), tonumber(head[5] or 0)
+local changed = false
+if not seq then
+  -- No log: it is new, or it was lost with what it revoked. What was issued before is refused from here on.
+  seq = math.max(known + 1, t)
+  trimmed, site, origin, last, changed = seq, 0, seq, 0, true
+  redis.call('DEL', LOG)
+end
+
+local function save()
+  if changed then
+    redis.call('HSET', REV, 'seq', text(seq), 'trimmed', text(trimmed), 'site', text(site), 'origin', text(origin),
+      'last', text(last))
+  end
+end
+
+local function floor_of(what)
+  local found = redis.call('HGET', REV, what)
+  if not found then return 0 end
+  return tonumber(string.match(found, '^%d+'))
+end
+
+-- Writes an entry of the log, and the floor that it is.
+local function append(what, floor)
+  seq = math.max(seq + 1, t)
+  last, changed = seq, true
+  floor = floor or seq
+  redis.call('ZADD', LOG, text(seq), text(seq) .. ' ' .. text(floor) .. ' ' .. what)
+  local kind = string.sub(what, 1, 1)
+  if kind == 'A' then
+    site = math.max(site, floor)
+  elseif kind ~= 'S' then
+    floor = math.max(floor, floor_of(what))
+    redis.call('HSET', REV, what, text(floor) .. ' ' .. text(t + keep))
+    redis.call('ZADD', ENDS, text(t + keep), what)
+  end
+end
+
+local names = { 'k', 'v', 'p', 'q', 'n', 'a', 'u', 'i', 'c', 'f', 'o', 'l', 'd', 'x' }
+-- A row as a table; nil where there is none.
+local function row(key)
+  local found = redis.call('HMGET', key, unpack(names))
+  if not found[1] then return nil end
+  local r = {}
+  for at, name in ipairs(names) do r[name] = found[at] end
+  return r
+end
+
+local floors = {}
+-- How a row died: '1' revoked, '2' idle, '3' ended; nil while it lives.
+local function judge(r)
+  if r.d then return r.d end
+  if not floors[r.p] then floors[r.p] = math.max(site, origin, floor_of('P' .. r.p)) end
+  if tonumber(r.q) < floors[r.p] then return '1' end
+  if t >= tonumber(r.a) then return '3' end
+  if b - tonumber(r.u) >= r.i * 1000000 then return '2' end
+  return nil
+end
+
+local function reference(key) return string.sub(key, 1, 32) end
+local function row_of(key) return base .. 's:' .. reference(key) end
+
+-- Puts a tombstone in a live row's place.
+local function bury(r, kind, after)
+  local key = row_of(r.k)
+  redis.call('HDEL', key, 'v', 'p', 'q', 'n', 'u', 'i', 'c', 'f', 'o', 'l')
+  redis.call('HSET', key, 'd', kind)
+  if after then redis.call('HSET', key, 'x', after) end
+  redis.call('ZREM', LIVE, reference(r.k))
+  redis.call('ZREM', base .. 'p:' .. r.p, reference(r.k))
+end
+
+-- When a live row is to be looked at next.
+local function look(r)
+  return t + math.max(1000000, math.min(r.a - t, r.i * 1000000 - (b - r.u)))
+end
+
+-- Saves, and answers with the log after what the client knows.
+local function answer(word, own)
+  save()
+  local entries, lost = {}, 0
+  if known < trimmed then
+    lost = 1
+  else
+    entries = redis.call('ZRANGEBYSCORE', LOG, '(' .. text(known), '+inf', 'LIMIT', 0, 500)
+    -- The newest entry is there, or the log was taken away from behind its head.
+    if last > trimmed and tonumber(redis.call('ZREVRANGE', LOG, 0, 0, 'WITHSCORES')[2] or 0) ~= last then lost = 1 end
+  end
+  return { word, own or {}, text(seq), text(math.max(site, origin)), lost, #entries == 500 and 1 or 0, entries }
+end

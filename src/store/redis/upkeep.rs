@@ -1,0 +1,114 @@
+//! What maintenance does: polls, writes noted uses down, sweeps; and lists.
+//!
+//! The part of `store::redis` that nobody waits for. Steps are small, so that no script holds the server for long.
+
+use super::core::{Core, Known};
+use super::fault::Fault;
+use super::told::{self, Found};
+use crate::base::{Error, Now};
+use crate::session::Record;
+use crate::store::{Listed, Unavailable, listed};
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+/// Uses written, entries swept and rows listed in one call.
+const TOUCHES: usize = 256;
+const SWEPT: usize = 256;
+const LISTED: usize = 100;
+
+impl Core {
+    /// Writes all noted uses down, many in one call.
+    pub(super) fn flush(&self, now: Now) -> Known<()> {
+        let mut notes = self.pending.take();
+        while !notes.is_empty() {
+            let rest = notes.split_off(notes.len().min(TOUCHES));
+            let records: Vec<&Record> = notes.iter().map(|record| &**record).collect();
+            if let Err(error) = self.write_uses(&records, now) {
+                notes.extend(rest);
+                self.pending.put_back(notes, now);
+                return Err(error);
+            }
+            notes = rest;
+        }
+        Ok(())
+    }
+
+    /// Writes noted uses down if they have waited long enough: somebody is about to judge sessions by their rows.
+    pub(super) fn flush_if_due(&self, now: Now) {
+        if self.pending.is_due(now) {
+            // What is not written stays noted, and the failure with it.
+            let _ = self.flush(now);
+        }
+    }
+
+    /// See [`Store::tend`](crate::store::Store::tend).
+    pub(super) fn tend(&self, now: Now) -> Result<(), Error> {
+        let polled = self.poll_now(true);
+        let flushed = polled.and_then(|()| self.flush(now));
+        self.horizon.purge();
+        match (self.pool.fault(), flushed) {
+            (Some(fault), _) => Err(fault),
+            (None, Err(Unavailable)) => Err(self.pool.silent()),
+            (None, Ok(())) => Ok(()),
+        }
+    }
+
+    /// See [`Store::sweep`](crate::store::Store::sweep).
+    pub(super) fn sweep(&self, now: Now, budget: usize) -> usize {
+        if !self.sweeps_again(now) {
+            return 0;
+        }
+        self.flush_if_due(now);
+        let mut looked = 0;
+        while looked < budget {
+            let step = SWEPT.min(budget - looked);
+            let call = self.call(&self.scripts.sweep, Vec::new(), vec![step.to_string().into_bytes()]);
+            let done = self.ask(&call, now).and_then(|reply| told::number(reply).map_err(|fault| self.failed(&fault)));
+            let Ok(done) = done.map(|done| usize::try_from(done).unwrap_or(0)) else { break };
+            looked += done;
+            if done < step {
+                self.swept.store(now.boot(), Ordering::Relaxed);
+                break;
+            }
+        }
+        looked
+    }
+
+    /// See [`Store::list`](crate::store::Store::list).
+    pub(super) fn list(&self, now: Now, max: usize) -> Known<Vec<Listed>> {
+        self.flush_if_due(now);
+        let (mut rows, mut from) = (Vec::new(), b"-inf".to_vec());
+        while rows.len() < max {
+            let args = vec![from, LISTED.to_string().into_bytes()];
+            let reply = self.ask(&self.call(&self.scripts.list, Vec::new(), args), now)?;
+            let read = || {
+                let [upto, found] = told::parts::<2>(reply)?;
+                let found = told::list(found)?.into_iter().map(Found::read).collect::<Result<Vec<_>, Fault>>()?;
+                Ok((told::bytes(upto)?, found))
+            };
+            let (upto, found) = read().map_err(|fault: Fault| self.failed(&fault))?;
+            for found in found {
+                let Found::Live(row) = found else { continue };
+                let mut record = Arc::new(self.opened(row, now)?);
+                // What was noted here is younger than what is written down.
+                if let Some(copy) = self.copies.get(record.key()) {
+                    if let Some(used) = copy.record.last_used_boot() {
+                        record.advance(used);
+                    }
+                    if copy.record.last_path().is_some() && copy.record.death().is_none() {
+                        copy.record.advance(record.last_used_boot().unwrap_or(i64::MIN));
+                        record = Arc::clone(&copy.record);
+                    }
+                }
+                rows.extend(listed(&record, now));
+            }
+            if upto.is_empty() {
+                break;
+            }
+            from = upto;
+        }
+        rows.truncate(max);
+        rows.sort_unstable_by_key(|row| (row.created, row.reference));
+        Ok(rows)
+    }
+}

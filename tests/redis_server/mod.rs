@@ -1,0 +1,141 @@
+//! A Redis server of a test's own: started on a free port and a socket in a folder below `target`, gone with the test.
+//!
+//! Used by the tests of the store on Redis, in the library and beside it. It listens on this machine alone and keeps
+//! nothing over a restart unless told to.
+
+#![allow(dead_code)]
+
+use std::io::{Read, Write};
+use std::net::TcpListener;
+use std::os::unix::net::UnixStream;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::{Duration, Instant};
+
+/// Ends the server when its standard input is closed, which the end of the test does in any case.
+const KEEPER: &str =
+    r#"pid=$1; shift; "$@" & echo $! >"$pid"; read _; kill -CONT $! 2>/dev/null; kill -9 $! 2>/dev/null; wait"#;
+
+static NUMBER: AtomicU32 = AtomicU32::new(0);
+
+pub struct RedisServer {
+    pub folder: PathBuf,
+    pub port: u16,
+    args: Vec<String>,
+    keeper: Child,
+}
+
+/// A port that nobody listens at.
+pub fn free_port() -> u16 {
+    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
+}
+
+fn keeper(folder: &Path, args: &[String]) -> Child {
+    let log = std::fs::File::create(folder.join("log")).unwrap();
+    let mut command = Command::new("sh");
+    command.args(["-c", KEEPER, "sh"]).arg(folder.join("pid")).args(args).current_dir(folder);
+    command.stdin(Stdio::piped()).stdout(log.try_clone().unwrap()).stderr(log).spawn().unwrap()
+}
+
+impl RedisServer {
+    /// Starts one, with more of its options.
+    pub fn start(options: &[&str]) -> RedisServer {
+        RedisServer::program("redis-server", options)
+    }
+
+    /// The same, or a sentinel: `redis-sentinel` with the lines of its file.
+    pub fn program(program: &str, options: &[&str]) -> RedisServer {
+        let known = Command::new(program).arg("--version").output();
+        assert!(known.is_ok(), "{program} was not found: `scripts/setup test` installs it");
+        let number = NUMBER.fetch_add(1, Ordering::Relaxed);
+        let own = format!("janua-redis-{}-{number}", std::process::id());
+        // The path of a socket is short.
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("target/tmp").join(own);
+        std::fs::create_dir_all(&folder).unwrap();
+        let port = free_port();
+        let port_text = port.to_string();
+        let mut args = vec![program.to_owned()];
+        if program == "redis-server" {
+            let common =
+                ["--port", &port_text, "--bind", "127.0.0.1", "--unixsocket", "socket", "--unixsocketperm", "700"];
+            let quiet = ["--save", "", "--appendonly", "no", "--daemonize", "no", "--dir", "."];
+            args.extend(common.iter().chain(&quiet).chain(options).map(|word| (*word).to_owned()));
+        } else {
+            let lines = [&[&*format!("port {port}"), "bind 127.0.0.1"], options].concat().join("\n");
+            std::fs::write(folder.join("sentinel.conf"), lines).unwrap();
+            args.push("sentinel.conf".to_owned());
+        }
+        let server = RedisServer { keeper: keeper(&folder, &args), folder, port, args };
+        server.wait();
+        server
+    }
+
+    /// As the configuration names it.
+    pub fn url(&self) -> String {
+        format!("redis://127.0.0.1:{}", self.port)
+    }
+
+    pub fn socket_url(&self) -> String {
+        format!("unix://{}", self.folder.join("socket").display())
+    }
+
+    fn wait(&self) {
+        let until = Instant::now() + Duration::from_secs(10);
+        while std::net::TcpStream::connect(("127.0.0.1", self.port)).is_err() {
+            let log = || std::fs::read_to_string(self.folder.join("log")).unwrap_or_default();
+            assert!(Instant::now() < until, "the server does not come up: {}", log());
+            std::thread::sleep(Duration::from_millis(5));
+        }
+    }
+
+    /// Sends a signal to it: `STOP`, `CONT`, `KILL`.
+    pub fn signal(&self, name: &str) {
+        let pid = std::fs::read_to_string(self.folder.join("pid")).unwrap();
+        let done = Command::new("kill").args([&format!("-{name}"), pid.trim()]).status().unwrap();
+        assert!(done.success());
+    }
+
+    fn end(&mut self) {
+        drop(self.keeper.stdin.take());
+        let _ = self.keeper.wait();
+    }
+
+    /// Ends it at once.
+    pub fn kill(&mut self) {
+        self.end();
+    }
+
+    /// Starts it again at its old place.
+    pub fn restart(&mut self) {
+        self.end();
+        self.keeper = keeper(&self.folder, &self.args);
+        self.wait();
+    }
+
+    /// Asks it something over its socket; the answer as it comes.
+    pub fn ask(&self, words: &[&str]) -> String {
+        let mut socket = UnixStream::connect(self.folder.join("socket")).unwrap();
+        let mut text = format!("*{}\r\n", words.len());
+        for word in words {
+            text += &format!("${}\r\n{word}\r\n", word.len());
+        }
+        socket.write_all(text.as_bytes()).unwrap();
+        socket.set_read_timeout(Some(Duration::from_millis(100))).unwrap();
+        let (mut all, mut some) = (Vec::new(), [0; 4096]);
+        while let Ok(count @ 1..) = socket.read(&mut some) {
+            all.extend_from_slice(&some[..count]);
+            if count < some.len() {
+                break;
+            }
+        }
+        String::from_utf8_lossy(&all).into_owned()
+    }
+}
+
+impl Drop for RedisServer {
+    fn drop(&mut self) {
+        self.end();
+        let _ = std::fs::remove_dir_all(&self.folder);
+    }
+}
