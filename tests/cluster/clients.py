@@ -102,7 +102,7 @@ class Client(threading.Thread):
         self.often, self.logins = often, logins
         self.chance = random.Random(seed)
         self.door, self.tally, self.pause = Door(ports, self.chance), tally, pause
-        self.alive, self.ended, self.tokens = [], [], []
+        self.alive, self.ended, self.tokens, self.unsure = [], [], [], []
         self.stopped, self.failed = threading.Event(), None
 
     def run(self):
@@ -124,7 +124,7 @@ class Client(threading.Thread):
             self.login()
         elif at < 0.08 or not self.tokens:
             self.token()
-        elif at < 0.12 and len(self.alive) > 1:
+        elif at < 0.12 and (self.unsure or len(self.alive) > 1):
             self.logout()
         elif at < 0.30 and self.ended:
             self.use("ended", self.chance.choice(self.ended[-KEPT:]), (401,))
@@ -157,12 +157,14 @@ class Client(threading.Thread):
             self.tokens = self.tokens[-11:] + [f"X-Authentication: {answer.json()['token']}"]
 
     def logout(self):
-        """One session less. Whether one whose log-out was not answered has ended is not known, and not asked."""
-        cookie = self.alive.pop(0)
+        """One session less. What was answered 503 is asked again until it is answered: until then nothing is known of it."""
+        cookie = self.unsure.pop(0) if self.unsure else self.alive.pop(0)
         answer, seconds = self.door.ask("POST", "/logout", cookie, body=b"")
         if self.tally.note("log-out", answer, seconds, (204,)):
             self.ended.append(cookie)
             self.use("ended", cookie, (401,))
+        else:
+            self.unsure.append(cookie)
 
 
 class Load:

@@ -33,7 +33,7 @@ def own_folder(name):
 class Redis:
     """One redis-server. `lines` go into its configuration; `tls`: a folder of `certificates`, and then it speaks nothing else."""
 
-    program = "redis-server"
+    more = ()
 
     def __init__(self, name, *lines, port=None, tls=None, name_of="server", user=None):
         self.folder = own_folder(name)
@@ -52,7 +52,7 @@ class Redis:
 
     def start(self):
         """Starts it, and waits until it answers."""
-        self.process = subprocess.Popen([self.program, self.config], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.STDOUT)
+        self.process = subprocess.Popen(["redis-server", self.config, *self.more], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.STDOUT)
         atexit.register(self.kill)
         wait_until(f"{self.config} answers", self.answers, 20)
         return self
@@ -76,13 +76,21 @@ class Redis:
             more += ["--user", self.user[0], "--pass", self.user[1], "--no-auth-warning"]
         return ["redis-cli", "-h", "127.0.0.1", "-p", str(self.port), *more, *map(str, words)]
 
+    def url(self):
+        """Where it is, as a configuration says it."""
+        return f"{'rediss' if self.tls else 'redis'}://127.0.0.1:{self.port}/0"
+
     def ask(self, *words):
         """A command's answer as text."""
         return run(*self.client(*words)).strip()
 
     def info(self, key):
-        """One value of INFO."""
-        return next((line.split(":", 1)[1].strip() for line in self.ask("INFO").splitlines() if line.startswith(f"{key}:")), None)
+        """One value of INFO; nothing while the server does not answer."""
+        try:
+            done = subprocess.run(self.client("INFO"), capture_output=True, text=True, check=False, timeout=2)
+        except subprocess.TimeoutExpired:
+            return None
+        return next((line.split(":", 1)[1].strip() for line in done.stdout.splitlines() if line.startswith(f"{key}:")), None)
 
     def kill(self, how=signal.SIGKILL):
         """Ends it at once, whatever it is doing."""
@@ -109,15 +117,16 @@ class Redis:
 class Guard(Redis):
     """One sentinel."""
 
-    program = "redis-sentinel"
+    more = ("--sentinel",)
 
 
 class Watched:
-    """A primary, two replicas and three sentinels. The primary writes only while a replica follows it."""
+    """A primary, two replicas and three sentinels. The primary writes only while a replica follows it; it finds out that none does (after
+    `min-replicas-max-lag`, and a second more) sooner than another can have been made."""
 
     NAME = "janua-test"
 
-    def __init__(self, name, down_after=1000):
+    def __init__(self, name, down_after=2500):
         follow = ["min-replicas-to-write 1", "min-replicas-max-lag 1", "repl-ping-replica-period 1", "appendonly yes", "repl-diskless-sync-delay 0"]
         first = Redis(f"{name}-0", *follow)
         self.servers = [first] + [Redis(f"{name}-{at}", *follow, f"replicaof 127.0.0.1 {first.port}") for at in (1, 2)]
@@ -158,7 +167,7 @@ class Cluster:
     """Three primaries, each with a replica."""
 
     def __init__(self, name):
-        lines = ["cluster-enabled yes", "cluster-config-file nodes.conf", "cluster-node-timeout 2000", "appendonly yes"]
+        lines = ["cluster-enabled yes", "cluster-config-file nodes.conf", "cluster-node-timeout 2000", "appendonly yes", "repl-diskless-sync-delay 0"]
         ports = self.ports_for_buses(6)
         self.servers = [Redis(f"{name}-{at}", *lines, f"cluster-port {bus}", port=port) for at, (port, bus) in enumerate(ports)]
 
@@ -173,6 +182,8 @@ class Cluster:
             server.start()
         run("redis-cli", "--cluster", "create", *[f"127.0.0.1:{server.port}" for server in self.servers], "--cluster-replicas", 1, "--cluster-yes")
         wait_until("the cluster is whole", lambda: all("cluster_state:ok" in server.ask("CLUSTER", "INFO") for server in self.servers), 30)
+        wait_until("each primary has its replica", lambda: all(
+            server.info("connected_slaves") == "1" or server.info("master_link_status") == "up" for server in self.servers), 30)
         return self
 
     def __exit__(self, *_):
@@ -211,9 +222,9 @@ class Cluster:
         return moved
 
 
-def certificates():
+def certificates(place="certificates"):
     """A folder with an authority (`ca`), a certificate for 127.0.0.1 and localhost (`server`), and one for another name (`other`)."""
-    folder = own_folder("certificates")
+    folder = own_folder(place)
     run("openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", 30, "-subj", "/CN=Test Authority",
         "-keyout", folder / "ca.key", "-out", folder / "ca.pem", "-addext", "basicConstraints=critical,CA:TRUE", "-addext", "keyUsage=critical,keyCertSign")
     for name, names in (("server", "DNS:localhost,IP:127.0.0.1"), ("other", "DNS:elsewhere.example.org,IP:127.0.0.2")):

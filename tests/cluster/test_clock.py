@@ -32,7 +32,7 @@ def apart():
         with first, second:
             ports = [first.port, second.port]
             with Load(ports) as load:
-                time.sleep(Size.of(4, 150))
+                time.sleep(Size.of(2, 150))
             fine(load, f"the second clock is {seconds:+} s")
             load.verify(ports)
 
@@ -44,7 +44,7 @@ def jumps():
         ports = [first.port, second.port]
         for seconds in (86_400, 0, -7_200, 0):
             with Load(ports) as load:
-                time.sleep(1)
+                time.sleep(0.3)
                 clock.set(seconds)
                 time.sleep(Size.of(MAINTAINED, 60))
             fine(load, f"the second clock is set to {seconds:+} s")

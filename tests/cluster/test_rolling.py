@@ -8,9 +8,10 @@ import time
 
 from clients import Load
 from clock import Clock
-from cluster import Size, node
+from cluster import Size, machines, node, on_redis, running
 from harness import JANUA
 from promises import promise, same
+from servers import Redis
 from wire import ask
 
 FOLLOWED = 3  # seconds after which every process has taken up a changed file
@@ -35,22 +36,27 @@ def restart(nginx):
     nginx.start()
 
 
-@promise("two nodes, steady load: rolling restarts and reloads refuse no good request")
+def roll(nodes):
+    """Restarts and reloads one node after the other, again and again, under load."""
+    rounds = Size.of(4, 50)
+    ports = [nginx.port for nginx in nodes]
+    with Load(ports) as load:
+        for _ in range(rounds):
+            for nginx in nodes:
+                time.sleep(0.2)
+                restart(nginx)
+            for nginx in nodes:
+                time.sleep(0.2)
+                nginx.reload(wait=False)
+    told(load, f"{len(nodes) * rounds} restarts, {len(nodes) * rounds} reloads")
+    load.verify(ports)
+
+
+@promise("two nodes on one folder, steady load: rolling restarts and reloads refuse no good request")
 def rolling():
-    first, second = pair("rolling")
-    rounds = Size.of(5, 50)
-    with first, second:
-        ports = [first.port, second.port]
-        with Load(ports) as load:
-            for _ in range(rounds):
-                for nginx in (first, second):
-                    time.sleep(0.2)
-                    restart(nginx)
-                for nginx in (first, second):
-                    time.sleep(0.2)
-                    nginx.reload(wait=False)
-        told(load, f"{2 * rounds} restarts, {2 * rounds} reloads")
-        load.verify(ports)
+    nodes = pair("rolling")
+    with running(nodes):
+        roll(nodes)
 
 
 # ---------------------------------------------------------------- keys
@@ -122,6 +128,15 @@ def rotation(nodes, rings):
 
 @promise("two nodes on one folder, steady load: keyring publish, rotate, retire refuse no good token and touch no session")
 def keys():
-    first, second = pair("keys")
-    with first, second:
-        rotation([first, second], [first.janua.parent / "keyring.toml"])
+    nodes = pair("keys")
+    with running(nodes):
+        rotation(nodes, [nodes[0].janua.parent / "keyring.toml"])
+
+
+@promise("two machines on one Redis, steady load: rolling restarts, reloads and new keys, copied from one to the other, refuse nobody")
+def two_machines():
+    with Redis("rolling") as redis:
+        nodes = machines("rolling-redis", 2, on_redis([redis.url()]))
+        with running(nodes):
+            roll(nodes)
+            rotation(nodes, [nginx.janua.parent / "keyring.toml" for nginx in nodes])

@@ -1,12 +1,10 @@
-"""That the servers and the proxy of these tests are what the other tests take them for: asked through redis-cli, without Janua."""
+"""That the single servers and the proxy of these tests are what the others take them for: asked through redis-cli, without Janua."""
 
 import subprocess
-import time
 
-from harness import wait_until
 from mischief import Proxy
 from promises import promise, same
-from servers import Cluster, Redis, Watched, certificates
+from servers import Redis, certificates
 
 
 def through(port, *more, seconds=2):
@@ -38,31 +36,3 @@ def single():
             check = ["openssl", "s_client", "-connect", f"127.0.0.1:{tls.port}", "-CAfile", folder / "ca.pem", "-verify_ip", "127.0.0.1", "-verify_return_error"]
             done = subprocess.run(check, input=b"", capture_output=True, check=False, timeout=10)
             same(f"the certificate `{name}` is for 127.0.0.1", done.returncode == 0, good)
-
-
-@promise("the test servers: Sentinel makes another primary, the old one comes back as a replica and refuses writes until then")
-def watched():
-    with Watched("sentinel-check") as all_of_them:
-        old = all_of_them.primary()
-        same("a write", old.ask("SET", "a", "1"), "OK")
-        began = time.monotonic()
-        old.stop()
-        new = all_of_them.await_another(old)
-        print(f"       another primary after {time.monotonic() - began:.1f} s")
-        wait_until("a replica of the new one", lambda: int(new.info("connected_slaves")) >= 1)
-        same("what was written", new.ask("GET", "a"), "1")
-        old.go_on()
-        wait_until("the old one follows", lambda: old.info("role") == "slave" and old.info("master_link_status") == "up", 20)
-
-
-@promise("the test servers: a Cluster whose slot moves with its keys")
-def moved():
-    with Cluster("cluster-check") as cluster:
-        slot = int(cluster.servers[0].ask("CLUSTER", "KEYSLOT", "{janua}a"))
-        source = cluster.owner(slot)
-        for number in range(50):
-            same("a write", cluster.primaries()[source].ask("SET", f"{{janua}}{number}", "1"), "OK")
-        to = next(id for id in cluster.primaries() if id != source)
-        same("moved", cluster.move(slot, to), 50)
-        same("owner", cluster.owner(slot), to)
-        same("a key", cluster.primaries()[to].ask("GET", "{janua}7"), "1")

@@ -8,6 +8,7 @@ import atexit
 import os
 import pathlib
 import pwd
+import random
 import re
 import shutil
 import signal
@@ -23,6 +24,9 @@ TARGET = ROOT / "target" / "nginx-tests"
 NGINX = "/usr/sbin/nginx"
 JANUA = os.environ.get("JANUA_COMMAND", str(ROOT / "target" / "release" / "janua"))
 SECONDS_TO_START = 20
+CLIENTS_FROM = int(pathlib.Path("/proc/sys/net/ipv4/ip_local_port_range").read_text().split()[0])
+SERVERS = (10_000, CLIENTS_FROM) if CLIENTS_FROM > 12_000 else (61_000, 65_000)
+GIVEN = {6379}
 TEMPORARY = ("client_body", "proxy", "fastcgi", "scgi", "uwsgi")
 
 MAIN = """
@@ -48,12 +52,20 @@ class Options:
 
 
 def free_ports(count):
-    """Ports of 127.0.0.1 that nobody listens on now, all different."""
-    probes = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
-    ports = [probe.getsockname()[1] for probe in probes]
-    for probe in probes:
-        probe.close()
-    return ports
+    """Ports of 127.0.0.1 that nobody listens on now, all different, and none that the system gives to clients: who ends a server
+    and starts it again finds its port free."""
+    found = []
+    while len(found) < count:
+        port = random.randrange(*SERVERS)
+        if port in GIVEN:
+            continue
+        try:
+            socket.create_server(("127.0.0.1", port)).close()
+        except OSError:
+            continue
+        GIVEN.add(port)
+        found.append(port)
+    return found
 
 
 def wait_until(what, true, seconds=10):
