@@ -95,9 +95,14 @@ impl Clock {
 
     /// Moves a fake clock: time passes (boot and wall together). No effect on the system's clock.
     pub fn advance(&self, seconds: i64) {
+        self.advance_ms(seconds * 1_000);
+    }
+
+    /// The same in milliseconds.
+    pub fn advance_ms(&self, millis: i64) {
         if let Some((boot, wall)) = &self.0.fake {
-            boot.fetch_add(seconds * 1_000_000, Ordering::Relaxed);
-            wall.fetch_add(seconds * 1_000_000, Ordering::Relaxed);
+            boot.fetch_add(millis * 1_000, Ordering::Relaxed);
+            wall.fetch_add(millis * 1_000, Ordering::Relaxed);
         }
     }
 

@@ -238,7 +238,7 @@ fn store(
             "store.kind = \"shared\" needs store.path, a folder for the processes of this machine and nobody else",
         )),
         #[cfg(feature = "redis")]
-        ("redis", _) => servers::redis(section, folder, site, keyring, LONGEST_LIFE, floors, clock)
+        ("redis", _) => servers::redis(section, folder, makes, site, keyring, LONGEST_LIFE, floors, clock)
             .map(|store| Box::new(store) as _),
         #[cfg(not(feature = "shared"))]
         ("shared", _) => Err(missing("shared")),

@@ -7,7 +7,7 @@ use crate::crypto::keyring::Keyring;
 use crate::crypto::secret_file;
 use crate::engine::config::StoreSection;
 use crate::store::Redis;
-use crate::store::redis::{Keys, Kind, Login, Server, Settings};
+use crate::store::redis::{Keys, Kind, Login, Server, Settings, Tls};
 use std::path::Path;
 use std::time::Duration;
 
@@ -18,10 +18,12 @@ const TIMEOUT: Duration = Duration::from_millis(250);
 /// The longest for which what is known may count while the servers are down.
 const LONGEST_STALE: Duration = Duration::from_secs(3600);
 
-/// The store. `site`: whose sessions it keeps.
+/// The store. `makes`: its folder may be made; `site`: whose sessions it keeps.
+#[allow(clippy::too_many_arguments)]
 pub(crate) fn redis(
     section: &StoreSection,
     folder: &Path,
+    makes: bool,
     site: &str,
     keyring: &Keyring,
     longest_secs: u32,
@@ -29,6 +31,7 @@ pub(crate) fn redis(
     clock: &Clock,
 ) -> Result<Redis> {
     let (kind, servers) = servers(section)?;
+    let secured = servers.iter().any(Server::is_secured);
     let timeout = section.timeout.map_or(TIMEOUT, |span| span.0);
     if !TIMEOUTS.contains(&timeout) {
         return Err(Error::invalid("store.timeout must lie between \"10ms\" and \"60s\""));
@@ -50,12 +53,13 @@ pub(crate) fn redis(
     let settings = Settings {
         kind,
         servers,
-        login: login(section, folder)?,
+        login: Login { tls: tls(section, secured, folder)?, ..login(section, folder)? },
         timeout,
         stale_for,
         connections: connections as usize,
         replicas,
-        path: section.path.as_ref().map(|path| folder.join(path)),
+        // Who only looks in hashes nothing, and makes nothing.
+        path: section.path.as_ref().filter(|_| makes).map(|path| folder.join(path)),
         site: site.to_owned(),
         keys,
         longest_secs,
@@ -94,12 +98,34 @@ fn servers(section: &StoreSection) -> Result<(Kind, Vec<Server>)> {
     }
 }
 
+fn tls(section: &StoreSection, secured: bool, folder: &Path) -> Result<Option<Tls>> {
+    let own = match (&section.certificate, &section.key) {
+        (Some(certificate), Some(key)) => Some((folder.join(certificate), folder.join(key))),
+        (None, None) => None,
+        _ => return Err(Error::invalid("store.certificate and store.key belong together: give both")),
+    };
+    match &section.ca {
+        None if secured => Err(Error::invalid(
+            "store.ca is missing: with rediss:// name the file of those who vouch for the server, such as \"ca.pem\", or \
+             \"/etc/ssl/certs/ca-certificates.crt\" for those that the system trusts",
+        )),
+        Some(ca) if secured => {
+            let own = own.as_ref().map(|(certificate, key)| (certificate.as_path(), key.as_path()));
+            Tls::read(&folder.join(ca), own).map(Some)
+        }
+        None if own.is_none() => Ok(None),
+        _ => Err(Error::invalid(
+            "store.ca, store.certificate and store.key are for rediss:// servers: correct store.servers",
+        )),
+    }
+}
+
 fn login(section: &StoreSection, folder: &Path) -> Result<Login> {
     let password = section.password.as_deref().map(|source| password(source, folder)).transpose()?;
     if section.user.is_some() && password.is_none() {
         return Err(Error::invalid("store.user needs store.password"));
     }
-    Ok(Login { user: section.user.clone(), password })
+    Ok(Login { user: section.user.clone(), password, tls: None })
 }
 
 fn password(source: &str, folder: &Path) -> Result<Secret> {

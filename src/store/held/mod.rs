@@ -6,6 +6,7 @@
 
 pub(in crate::store) mod codec;
 pub(in crate::store) mod copies;
+pub(in crate::store) mod folder;
 pub(in crate::store) mod pending;
 pub(in crate::store) mod revoked;
 pub(in crate::store) mod what;

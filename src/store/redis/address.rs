@@ -60,6 +60,11 @@ impl Server {
         matches!(self.place, Place::Unix(_))
     }
 
+    /// Whether it is reached over TLS.
+    pub fn is_secured(&self) -> bool {
+        matches!(self.place, Place::Tcp { tls: true, .. })
+    }
+
     /// The same kind of place elsewhere, as a sentinel or a cluster names it.
     pub(super) fn elsewhere(&self, host: &str, port: u16) -> Server {
         let tls = matches!(self.place, Place::Tcp { tls: true, .. });

@@ -160,10 +160,11 @@ impl Core {
         }
         copy.see(number);
         copy.renew(now);
-        // The server says that it lives; this process may have noted a death of its own.
-        Ok(Some(match copy.record.death() {
-            None => Ok(Arc::clone(&copy.record)),
-            Some(dead) => Err(dead.reason()),
+        // The server says that it lives, and knows best when it was used; but not beyond its sealed end, and not against
+        // a death that was noted here meanwhile.
+        Ok(Some(match (copy.record.death(), copy.record.stands(now)) {
+            (Some(dead), _) | (None, Err(dead @ Dead::Ended)) => Err(dead.reason()),
+            (None, _) => Ok(Arc::clone(&copy.record)),
         }))
     }
 

@@ -47,8 +47,8 @@ impl Connection {
     }
 
     /// Connects and asks nothing.
-    pub(super) fn plain(server: &Server, _login: &Login, deadline: Instant) -> Result<Connection, Fault> {
-        let stream = Stream::connect(&server.place, deadline)?;
+    pub(super) fn plain(server: &Server, login: &Login, deadline: Instant) -> Result<Connection, Fault> {
+        let stream = Stream::connect(&server.place, login.tls.as_ref(), deadline)?;
         Ok(Connection {
             stream,
             pending: Vec::new(),
@@ -86,7 +86,7 @@ impl Connection {
     }
 
     /// Whether it may be asked once more after some time.
-    pub(super) fn is_quiet_now(&self) -> bool {
+    pub(super) fn is_quiet(&mut self) -> bool {
         self.pending.is_empty() && self.stream.is_quiet()
     }
 
@@ -99,8 +99,9 @@ impl Connection {
             }
             resp::command(&mut out, words);
         }
-        self.stream.deadline = deadline;
+        self.stream.until(deadline);
         self.stream.write_all(&out)?;
+        self.stream.flush()?;
         let mut replies = Vec::with_capacity(commands.len());
         for _ in commands {
             if self.asking {

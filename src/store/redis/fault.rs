@@ -74,6 +74,10 @@ impl Fault {
                 "this user may not open the socket: add it to the server's group".to_owned()
             }
             Fault::Io(io::ErrorKind::UnexpectedEof, _) => "the server closed the connection".to_owned(),
+            Fault::Io(io::ErrorKind::InvalidData, text) => format!(
+                "the TLS of the server is not what it should be ({text}): see store.ca, the name in store.servers and the \
+                 server's certificate"
+            ),
             Fault::Io(_, text) => format!("the connection failed: {text}"),
             Fault::Slow => {
                 "did not answer within store.timeout: see whether it is stopped, overloaded or cut off".to_owned()

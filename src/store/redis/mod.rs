@@ -5,7 +5,7 @@
 //! are one script on the server each. What is on the server is sealed or a keyed digest: who can read it learns no name,
 //! and who can write it lets nobody in. It must never take a server that does not answer for one that says no.
 //!
-//! - `address` and `resolve` know where to ask, `stream`, `resp` and `connection` how; `pool` keeps the connections and
+//! - `address` and `resolve` know where to ask, `stream`, `tls`, `resp` and `connection` how; `pool` keeps the connections and
 //!   stays away from a server that is down; `fault` says what is wrong with it.
 //! - `names`, `seal`, `scripts` and `told` are what stands on the server and what it answers.
 //! - `horizon` is what this process knows of the log; `held` its copies and the uses to be written down.
@@ -26,6 +26,7 @@ mod scripts;
 mod seal;
 mod sessions;
 mod stream;
+mod tls;
 mod told;
 mod upkeep;
 
@@ -40,6 +41,7 @@ use crate::crypto::guard::ForkGuard;
 use crate::crypto::keyring::KeyId;
 use crate::session::{Record, Reference, Touch};
 use crate::store::held::copies::Copies;
+use crate::store::held::folder::folder;
 use crate::store::held::pending::Pending;
 use horizon::{DELTA_US, Horizon};
 use names::Names;
@@ -56,12 +58,15 @@ use std::time::Duration;
 pub use address::{Place, Server};
 pub use resolve::Kind;
 pub use seal::Keys;
+pub use tls::Tls;
 
 /// Who we are to the server.
 #[derive(Clone, Debug, Default)]
 pub struct Login {
     pub user: Option<String>,
     pub password: Option<Secret>,
+    /// For servers that are reached over TLS.
+    pub tls: Option<Tls>,
 }
 
 impl Login {
@@ -218,6 +223,9 @@ impl Store for Redis {
             Some(_) => return Err(forked()),
             None => Box::new(self.open()),
         };
+        if let Some(path) = &self.settings.path {
+            folder(path, true)?;
+        }
         let told = |core: &Core| core.pool.fault().unwrap_or_else(|| core.pool.silent());
         core.poll_now(false).map_err(|_| told(&core))?;
         core.recall(&self.settings.floors, self.clock.now()).map_err(|_| told(&core))?;

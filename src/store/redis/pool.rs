@@ -155,10 +155,14 @@ impl Pool {
         ask: &mut impl FnMut(&mut Connection) -> Result<T, Fault>,
     ) -> Result<T, Fault> {
         let age = self.age.load(Ordering::Acquire);
-        let mut connection = kept.take().filter(|c| c.age == age).filter(Connection::is_quiet_now);
+        let good = |mut connection: Connection| {
+            let good = connection.age == age && connection.is_quiet();
+            good.then_some(connection)
+        };
+        let mut connection = kept.take().and_then(good);
         while connection.is_none() && pooled {
             let Some(resting) = self.idle.lock().connections.pop() else { break };
-            connection = Some(resting).filter(|c| c.age == age).filter(Connection::is_quiet_now);
+            connection = good(resting);
         }
         let mut connection = match connection {
             Some(connection) => connection,

@@ -4,6 +4,8 @@
 //! and then gains nothing by it. Names are asked of the system, which knows no limit; addresses need no asking.
 
 use super::address::Place;
+use super::tls::Tls;
+use rustls::ClientConnection;
 use std::io::{self, ErrorKind, Read, Write};
 use std::net::{TcpStream, ToSocketAddrs};
 #[cfg(unix)]
@@ -11,16 +13,21 @@ use std::os::unix::net::UnixStream;
 use std::time::{Duration, Instant};
 
 /// What is connected.
-pub(super) enum Socket {
+enum Socket {
     Tcp(TcpStream),
     #[cfg(unix)]
     Unix(UnixStream),
 }
 
-/// A socket and the moment by which every call is over.
+/// A socket, the moment by which every call is over, and what lies between.
 pub(super) struct Stream {
-    pub socket: Socket,
-    pub deadline: Instant,
+    raw: Raw,
+    tls: Option<Box<ClientConnection>>,
+}
+
+struct Raw {
+    socket: Socket,
+    deadline: Instant,
 }
 
 /// What is left until `deadline`. Errors: nothing.
@@ -31,7 +38,13 @@ pub(super) fn left(deadline: Instant) -> io::Result<Duration> {
 }
 
 impl Stream {
-    pub(super) fn connect(place: &Place, deadline: Instant) -> io::Result<Stream> {
+    pub(super) fn connect(place: &Place, tls: Option<&Tls>, deadline: Instant) -> io::Result<Stream> {
+        let secured = matches!(place, Place::Tcp { tls: true, .. });
+        let tls = match (secured, tls) {
+            (false, _) => None,
+            (true, Some(tls)) => Some(tls.begin(place)?),
+            (true, None) => return Err(ErrorKind::Unsupported.into()),
+        };
         let socket = match place {
             Place::Tcp { host, port, .. } => Socket::Tcp(tcp(host, *port, deadline)?),
             #[cfg(unix)]
@@ -39,19 +52,58 @@ impl Stream {
             #[cfg(not(unix))]
             Place::Unix(_) => return Err(ErrorKind::Unsupported.into()),
         };
-        Ok(Stream { socket, deadline })
+        Ok(Stream { raw: Raw { socket, deadline }, tls })
+    }
+
+    /// Every call from now on is over by then.
+    pub(super) fn until(&mut self, deadline: Instant) {
+        self.raw.deadline = deadline;
     }
 
     /// Whether nothing has come in since the last reply, as it should be while nobody asks: a server that went away has
     /// closed, and one that speaks unasked is out of step.
-    pub(super) fn is_quiet(&self) -> bool {
-        let look = || {
-            self.socket.set_nonblocking(true)?;
-            let came = self.socket.read_some(&mut [0; 1]);
-            self.socket.set_nonblocking(false)?;
-            came
+    pub(super) fn is_quiet(&mut self) -> bool {
+        let socket = &self.raw.socket;
+        if socket.set_nonblocking(true).is_err() {
+            return false;
+        }
+        let quiet = match &mut self.tls {
+            None => matches!(socket.read_some(&mut [0; 1]), Err(e) if e.kind() == ErrorKind::WouldBlock),
+            // Tickets for later connections may come at any time.
+            Some(tls) => match tls.read_tls(&mut &*socket) {
+                Err(e) => e.kind() == ErrorKind::WouldBlock,
+                Ok(0) => false,
+                Ok(_) => tls
+                    .process_new_packets()
+                    .is_ok_and(|state| state.plaintext_bytes_to_read() == 0 && !state.peer_has_closed()),
+            },
         };
-        matches!(look(), Err(e) if e.kind() == ErrorKind::WouldBlock)
+        self.raw.socket.set_nonblocking(false).is_ok() && quiet
+    }
+}
+
+impl Read for Stream {
+    fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
+        match &mut self.tls {
+            None => self.raw.read(into),
+            Some(tls) => rustls::Stream::new(tls.as_mut(), &mut self.raw).read(into),
+        }
+    }
+}
+
+impl Write for Stream {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        match &mut self.tls {
+            None => self.raw.write(bytes),
+            Some(tls) => rustls::Stream::new(tls.as_mut(), &mut self.raw).write(bytes),
+        }
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        match &mut self.tls {
+            None => Ok(()),
+            Some(tls) => rustls::Stream::new(tls.as_mut(), &mut self.raw).flush(),
+        }
     }
 }
 
@@ -112,14 +164,20 @@ impl Socket {
     }
 }
 
-impl Read for Stream {
+impl Read for &Socket {
+    fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
+        self.read_some(into)
+    }
+}
+
+impl Read for Raw {
     fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
         self.socket.set_limits(left(self.deadline)?)?;
         self.socket.read_some(into)
     }
 }
 
-impl Write for Stream {
+impl Write for Raw {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         self.socket.set_limits(left(self.deadline)?)?;
         self.socket.write_some(bytes)

@@ -15,6 +15,7 @@ use super::sys;
 use super::{Durability, Settings};
 use crate::base::{Error, Result, Status};
 use crate::crypto::digest::sha256;
+use crate::store::held::folder::folder;
 use heed::{Env, MdbError, WithoutTls};
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::ErrorKind;
@@ -52,54 +53,6 @@ pub(super) fn open(settings: &Settings) -> Result<Opened> {
     let tag = sha256(&[b"janua-boot", boot.as_bytes()]);
     let boot_tag = tag.first_chunk().map_or(0, |bytes| u64::from_be_bytes(*bytes));
     Ok(Opened { sessions, revocations, boot_tag, lock })
-}
-
-/// A folder that nobody else may enter.
-fn folder(path: &Path, create: bool) -> Result<()> {
-    let shown = path.display();
-    if create {
-        match make(path) {
-            Err(e) if e.kind() != ErrorKind::AlreadyExists => {
-                return Err(Error::unavailable(format!("{shown}: the store's folder cannot be made: {e}")));
-            }
-            _ => {}
-        }
-    }
-    let found = fs::metadata(path).map_err(|e| match e.kind() {
-        ErrorKind::NotFound => Error::not_found(format!("{shown}: there is no store yet; the host makes it")),
-        _ => Error::unavailable(format!("{shown}: the store's folder cannot be reached: {e}")),
-    })?;
-    if !found.is_dir() {
-        return Err(Error::invalid(format!("{shown}: store.path must be a folder")));
-    }
-    private(path, &found)
-}
-
-#[cfg(unix)]
-fn make(path: &Path) -> std::io::Result<()> {
-    use std::os::unix::fs::DirBuilderExt;
-    fs::DirBuilder::new().mode(0o700).create(path)
-}
-
-#[cfg(not(unix))]
-fn make(path: &Path) -> std::io::Result<()> {
-    fs::create_dir(path)
-}
-
-#[cfg(unix)]
-fn private(path: &Path, found: &fs::Metadata) -> Result<()> {
-    use std::os::unix::fs::MetadataExt;
-    let (mode, shown) = (found.mode() & 0o7777, path.display());
-    if mode & 0o077 != 0 {
-        let text = format!("{shown}: open to other users (mode {mode:04o}); chmod 0700 {shown}");
-        return Err(Error::invalid(text));
-    }
-    Ok(())
-}
-
-#[cfg(not(unix))]
-fn private(_: &Path, _: &fs::Metadata) -> Result<()> {
-    Ok(())
 }
 
 /// Takes the lock under which a store is opened.

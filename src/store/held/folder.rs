@@ -1,0 +1,56 @@
+//! The folder of this machine that a store names by `store.path`.
+//!
+//! Used by `store::shared` and `store::redis`. It must never be one that another user may enter.
+
+use crate::base::{Error, Result};
+use std::fs;
+use std::io::ErrorKind;
+use std::path::Path;
+
+/// A folder that nobody else may enter; `create`: it is made where its parent is there.
+pub(in crate::store) fn folder(path: &Path, create: bool) -> Result<()> {
+    let shown = path.display();
+    if create {
+        match make(path) {
+            Err(e) if e.kind() != ErrorKind::AlreadyExists => {
+                return Err(Error::unavailable(format!("{shown}: the store's folder cannot be made: {e}")));
+            }
+            _ => {}
+        }
+    }
+    let found = fs::metadata(path).map_err(|e| match e.kind() {
+        ErrorKind::NotFound => Error::not_found(format!("{shown}: there is no store yet; the host makes it")),
+        _ => Error::unavailable(format!("{shown}: the store's folder cannot be reached: {e}")),
+    })?;
+    if !found.is_dir() {
+        return Err(Error::invalid(format!("{shown}: store.path must be a folder")));
+    }
+    private(path, &found)
+}
+
+#[cfg(unix)]
+fn make(path: &Path) -> std::io::Result<()> {
+    use std::os::unix::fs::DirBuilderExt;
+    fs::DirBuilder::new().mode(0o700).create(path)
+}
+
+#[cfg(not(unix))]
+fn make(path: &Path) -> std::io::Result<()> {
+    fs::create_dir(path)
+}
+
+#[cfg(unix)]
+fn private(path: &Path, found: &fs::Metadata) -> Result<()> {
+    use std::os::unix::fs::MetadataExt;
+    let (mode, shown) = (found.mode() & 0o7777, path.display());
+    if mode & 0o077 != 0 {
+        let text = format!("{shown}: open to other users (mode {mode:04o}); chmod 0700 {shown}");
+        return Err(Error::invalid(text));
+    }
+    Ok(())
+}
+
+#[cfg(not(unix))]
+fn private(_: &Path, _: &fs::Metadata) -> Result<()> {
+    Ok(())
+}

@@ -1,0 +1,152 @@
+//! A server that is down, stands still, or may not be written: bounded, unavailable, and back without a restart.
+
+use super::*;
+use std::time::Instant;
+
+const SHORT: Duration = Duration::from_millis(200);
+
+/// Until the server answers again, as maintenance would try it.
+fn until_back(home: &Home, store: &Redis) {
+    let until = Instant::now() + Duration::from_secs(20);
+    while store.tend(home.now()).is_err() {
+        assert!(Instant::now() < until, "it does not come back");
+        std::thread::sleep(Duration::from_millis(20));
+    }
+}
+
+#[test]
+fn a_server_that_went_away_is_unavailable_and_comes_back_with_all_that_it_kept() {
+    let mut home = Home::of(&["--appendonly", "yes", "--appendfsync", "always"]);
+    let store = home.open();
+    let (key, gone) = (home.login(&store, "Aladdin", 1), home.login(&store, "Aladdin", 2));
+    home.end(&store, gone).unwrap();
+    home.server.kill();
+    home.clock.advance_ms(101);
+    for key in [key, gone, [5; 32]] {
+        assert_eq!(home.why(&store, &key), Some(Reason::StoreUnavailable));
+    }
+    let unstored = Record::new(NewSession::of("Aladdin", 60, 600, 1), home.now());
+    assert_eq!(store.seq(), Err(Unavailable));
+    assert_eq!(store.insert([4; 32], unstored, 9, home.now()).unwrap_err(), NotStored::Unavailable);
+    assert_eq!(home.end(&store, key), Err(Unavailable), "nothing is acknowledged");
+    assert_eq!((store.count(), store.list(home.now(), 9).map(drop)), (Err(Unavailable), Err(Unavailable)));
+    assert_eq!(store.token_revoked("Aladdin", &[9; 8], None, 1), Err(Unavailable));
+    let error = store.tend(home.now()).unwrap_err().message;
+    assert!(error.contains("unix://") && error.contains("start the server"), "{error}");
+    home.server.restart();
+    until_back(&home, &store);
+    assert_eq!([key, gone].map(|key| home.why(&store, &key)), [None, DEAD]);
+    assert!(home.end(&store, key).is_ok());
+}
+
+#[test]
+fn nobody_waits_for_a_server_that_is_known_to_be_down() {
+    let mut home = Home::new();
+    let store = home.open();
+    let key = home.login(&store, "Aladdin", 1);
+    home.server.kill();
+    home.clock.advance_ms(101);
+    let mut rested = 0;
+    for _ in 0..300 {
+        match home.at_once(&store, &key) {
+            // Somebody is to try.
+            None => assert_eq!(home.why(&store, &key), Some(Reason::StoreUnavailable)),
+            Some(answer) => {
+                assert_eq!(answer, Some(Reason::StoreUnavailable));
+                rested += 1;
+            }
+        }
+        std::thread::sleep(Duration::from_millis(1));
+    }
+    assert!(rested > 200, "{rested} of 300");
+}
+
+#[test]
+fn a_server_that_stands_still_costs_the_time_limit_and_not_more() {
+    let home = Home::new();
+    let store = attached(Settings { timeout: SHORT, connections: 2, ..home.settings() }, &home.clock);
+    let key = home.login(&store, "Aladdin", 1);
+    home.server.signal("STOP");
+    home.clock.advance_ms(101);
+    let all = Instant::now();
+    std::thread::scope(|threads| {
+        for _ in 0..20 {
+            threads.spawn(|| {
+                let began = Instant::now();
+                assert_eq!(home.why(&store, &key), Some(Reason::StoreUnavailable));
+                assert_eq!(home.end(&store, key), Err(Unavailable));
+                println!("unavailable after {:?}", began.elapsed());
+            });
+        }
+    });
+    // Each could take twice the limit, one after the other would be twenty times that.
+    assert!(all.elapsed() < 10 * SHORT, "{:?}", all.elapsed());
+    assert!(store.tend(home.now()).unwrap_err().message.contains("store.timeout"));
+    home.server.signal("CONT");
+    until_back(&home, &store);
+    let why = home.why(&store, &key);
+    assert!(why.is_none() || why == DEAD, "what was sent before it stood still may have happened: {why:?}");
+}
+
+#[test]
+fn a_late_answer_is_never_taken_for_the_next() {
+    let home = Home::new();
+    let store = attached(Settings { timeout: SHORT, connections: 1, ..home.settings() }, &home.clock);
+    let keys: Vec<_> = (0..8).map(|number| home.login(&store, "Aladdin", number)).collect();
+    home.end(&store, keys[0]).unwrap();
+    for round in 0..4 {
+        home.server.signal("STOP");
+        home.clock.advance(61);
+        assert_eq!(home.why(&store, &keys[1]), Some(Reason::StoreUnavailable));
+        home.server.signal("CONT");
+        until_back(&home, &store);
+        assert_eq!(home.why(&store, &keys[0]), DEAD, "round {round}");
+        assert!(keys[1..].iter().all(|key| home.why(&store, key).is_none()), "round {round}");
+    }
+}
+
+#[test]
+fn what_is_known_counts_on_for_as_long_as_was_asked_for() {
+    let mut home = Home::new();
+    let stale_for = Duration::from_secs(90);
+    let store = attached(Settings { stale_for, ..home.settings() }, &home.clock);
+    let keys = [1, 2, 3].map(|number| home.login(&store, "Aladdin", number));
+    let token = store.seq().unwrap();
+    home.end(&store, keys[1]).unwrap();
+    home.server.kill();
+    home.clock.advance_ms(101);
+    assert_eq!(home.at_once(&store, &keys[0]), None, "nobody has found it down yet");
+    assert_eq!(keys.map(|key| home.why(&store, &key)), [None, DEAD, None]);
+    for _ in 0..2 {
+        assert_eq!(keys.map(|key| home.at_once(&store, &key)), [Some(None), Some(DEAD), Some(None)], "FAST, too");
+        assert_eq!(store.token_revoked("Aladdin", &[9; 8], None, token), Ok(false));
+        home.clock.advance(44);
+    }
+    assert_eq!(home.end(&store, keys[0]), Err(Unavailable), "a log-out is not acknowledged");
+    let Answer::Hit(record) = store.check(&keys[2], home.now()) else { panic!("it is alive") };
+    assert_eq!(store.touch_later(&record, false, None, home.now()), Later::Noted, "and its use is not lost");
+    home.clock.advance(3);
+    assert_eq!(keys.map(|key| home.why(&store, &key)), [Some(Reason::StoreUnavailable); 3]);
+    home.server.restart();
+    until_back(&home, &store);
+    assert_eq!(home.why(&store, &keys[0]), Some(Reason::SessionUnknown), "this server kept nothing");
+}
+
+#[test]
+fn a_restart_of_the_server_logs_nobody_out_where_it_keeps_its_data() {
+    let mut home = Home::of(&["--appendonly", "yes"]);
+    let stores = [home.open(), home.open()];
+    let keys: Vec<_> = (0..10).map(|number| home.login(&stores[0], "Aladdin", number)).collect();
+    assert!(keys.iter().all(|key| home.why(&stores[1], key).is_none()));
+    home.server.ask(&["CONFIG", "SET", "appendfsync", "always"]);
+    home.end(&stores[0], keys[0]).unwrap();
+    for _ in 0..3 {
+        home.server.restart();
+        home.clock.advance_ms(150);
+        for store in &stores {
+            until_back(&home, store);
+            assert!(keys[1..].iter().all(|key| home.why(store, key).is_none()));
+            assert_eq!(home.why(store, &keys[0]), DEAD);
+        }
+    }
+}

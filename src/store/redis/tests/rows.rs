@@ -1,0 +1,143 @@
+//! What stands on the server: read back whole by another process, unreadable to others, and on the clocks of whoever reads.
+
+use super::*;
+use crate::directory::Tenant;
+
+fn full(seq: u64) -> NewSession {
+    NewSession {
+        tenant: Some(Arc::new(Tenant { id: "{1}".to_owned(), name: "Sample Vault".to_owned() })),
+        extra: vec![("computer".into(), "desk-7".into())],
+        client: Some("203.0.113.7".into()),
+        companion: Some([7; 32]),
+        keep_path: true,
+        kept: true,
+        mints: true,
+        ..NewSession::of("Aladdin", 1_600, 43_200, seq)
+    }
+}
+
+#[test]
+fn another_process_reads_back_all_of_a_session_and_its_uses() {
+    let home = Home::new();
+    let (here, there) = (home.open(), home.open());
+    let record = Record::new(full(here.seq().unwrap()), home.now());
+    let record = here.insert(key(1), record, 9, home.now()).unwrap().record;
+    home.clock.advance(100);
+    assert_eq!(here.touch(&record, Some(b"/api/a"), home.now()), Ok(Touch::Done));
+    here.note_companion(&record).unwrap();
+    here.tend(home.now()).unwrap();
+    let Answer::Hit(back) = there.check(&key(1), home.now()) else { panic!("it is alive") };
+    assert_eq!((back.ends(), back.last_used_boot()), (record.ends(), record.last_used_boot()));
+    assert_eq!((back.last_path().as_deref(), back.companion_required()), (Some("/api/a"), true));
+    assert_eq!((back.client(), back.companion(), back.extra()), (record.client(), record.companion(), record.extra()));
+    assert_eq!((back.kept, back.mints, back.seq), (true, true, record.seq));
+    assert_eq!(back.tenant.as_ref().map(|tenant| tenant.id.as_str()), Some("{1}"));
+}
+
+#[test]
+fn whoever_reads_the_server_learns_no_name_and_whoever_writes_it_lets_nobody_in() {
+    let home = Home::new();
+    let store = home.open();
+    let record = Record::new(full(store.seq().unwrap()), home.now());
+    let record = store.insert(key(1), record, 9, home.now()).unwrap().record;
+    home.clock.advance(100);
+    let _ = store.touch(&record, Some(b"/secret/way"), home.now()).unwrap();
+    store.revoke(Revocation::Principal("joe.bloggs@test.com"), home.now()).unwrap();
+    store.tend(home.now()).unwrap();
+    let all = "local t = {} for _, k in ipairs(redis.call('KEYS', '*')) do t[#t + 1] = k; t[#t + 1] = \
+               redis.call('DUMP', k) end return table.concat(t)";
+    let dump = home.server.ask(&["EVAL", all, "0"]);
+    assert!(dump.contains("janua:{"), "{dump}");
+    for word in ["Aladdin", "joe.bloggs", "Sample Vault", "desk-7", "203.0.113.7", "/secret", SITE] {
+        assert!(!dump.contains(word), "{word} is to be read on the server");
+    }
+
+    let row = |number| String::from_utf8(Names::new(&keys(), SITE).row(&Reference::of(&key(number)).0)).unwrap();
+    home.server.ask(&["COPY", &row(1), &row(2)]);
+    home.server.ask(&["HSET", &row(2), "k", &crate::base::encoding::hex(&key(2))]);
+    home.clock.advance(61);
+    assert_eq!(home.why(&store, &key(2)), Some(Reason::StoreUnavailable), "another's row under this key is no session");
+    assert!(store.tend(home.now()).unwrap_err().message.contains("cannot be read"));
+    // As far as it will go: an end in a thousand years.
+    home.server.ask(&["HSET", &row(1), "a", "9007199254740991"]);
+    let fresh = home.open();
+    let Answer::Hit(long) = fresh.check(&key(1), home.now()) else { panic!("it is alive") };
+    assert_eq!(long.ends().absolute_unix, record.ends().absolute_unix + 3_600, "an hour is all there is to gain");
+}
+
+#[test]
+fn clocks_that_disagree_end_a_session_at_the_same_moment() {
+    let home = Home::new();
+    // The server's clock is this machine's; these two are off by a quarter and by half an hour.
+    let server_time = |clock: &Clock| attached(Settings { server_time: true, ..home.settings() }, clock);
+    let wall = Clock::system().now().unix();
+    let (early, late) = (Clock::fake(wall - 900), Clock::fake(wall + 1_800));
+    let (here, there) = (server_time(&early), server_time(&late));
+    let record = Record::new(NewSession::of("Aladdin", 1_600, 600, here.seq().unwrap()), early.now());
+    let record = here.insert(key(1), record, 9, early.now()).unwrap().record;
+    let Answer::Hit(back) = there.check(&key(1), late.now()) else { panic!("it is alive there, too") };
+    let left = |record: &Record, clock: &Clock| record.ends().absolute_unix - clock.now().unix();
+    assert_eq!(left(&record, &early), 600);
+    assert!((540..=600).contains(&left(&back, &late)), "{}", left(&back, &late));
+    let unused = late.now().boot() - back.last_used_boot().unwrap();
+    assert!((0..=60).contains(&unused), "{unused}");
+}
+
+#[test]
+fn another_keyring_finds_nothing_and_documents_are_of_the_site() {
+    let home = Home::new();
+    let store = home.open();
+    let key = home.login(&store, "Aladdin", 1);
+    let other = Keys::new(MacKey::new(&[3; 32]), MacKey::new(&[4; 32]));
+    let other = attached(Settings { keys: other, ..home.settings() }, &home.clock);
+    assert_eq!(home.why(&other, &key), Some(Reason::SessionUnknown));
+    assert_eq!(store.document("ring"), Ok(None));
+    assert_eq!(store.replace_document("ring", Some(b""), b"one"), Ok(false), "nothing is not an empty text");
+    assert_eq!(store.replace_document("ring", None, b"one"), Ok(true));
+    assert_eq!(store.replace_document("ring", None, b"two"), Ok(false));
+    assert_eq!(other.document("ring").unwrap().as_deref(), Some(&b"one"[..]), "a keyring may be one itself");
+    assert_eq!(other.replace_document("ring", Some(b"one"), b""), Ok(true));
+    assert_eq!(store.replace_document("ring", Some(b"one"), b"two"), Ok(false), "who knows an older one is late");
+    assert_eq!(store.document("ring").unwrap().as_deref(), Some(&b""[..]));
+    let elsewhere = attached(Settings { site: "other.example.org".to_owned(), ..home.settings() }, &home.clock);
+    assert_eq!(elsewhere.document("ring"), Ok(None));
+}
+
+#[test]
+fn rows_and_indexes_shrink_with_what_they_are_of() {
+    let home = Home::new();
+    let store = home.open();
+    for number in 0..50 {
+        home.login(&store, &format!("{}", number % 5), number);
+    }
+    home.end(&store, key(3)).unwrap();
+    store.revoke(Revocation::Principal("1"), home.now()).unwrap();
+    assert_eq!(
+        (store.count(), home.server.ask(&["DBSIZE"])),
+        (Ok(49), ":60\r\n".to_owned()),
+        "50 rows, 5 people, 5 more"
+    );
+    home.clock.advance(43_200);
+    while store.sweep(home.now(), 7) == 7 {}
+    home.clock.advance(i64::from(suite::LONGEST_SECS) + 10_000);
+    while store.sweep(home.now(), 7) == 7 {}
+    assert_eq!(store.count(), Ok(0));
+    assert_eq!(home.server.ask(&["DBSIZE"]), ":2\r\n", "the log and its head");
+}
+
+#[test]
+fn an_end_that_was_written_on_the_server_is_no_end_beyond_an_hour() {
+    let home = Home::new();
+    let store = home.open();
+    home.login(&store, "Aladdin", 1);
+    let row = String::from_utf8(Names::new(&keys(), SITE).row(&Reference::of(&key(1)).0)).unwrap();
+    for (name, far) in [("a", "9007199254740991"), ("u", "9007199254740991"), ("i", "999999999")] {
+        home.server.ask(&["HSET", &row, name, far]);
+    }
+    home.clock.advance(43_200 + 3_599);
+    assert_eq!(home.why(&home.open(), &key(1)), None);
+    home.clock.advance(1);
+    for store in [&store, &home.open()] {
+        assert_eq!(home.why(store, &key(1)), Some(Reason::SessionEnded));
+    }
+}
