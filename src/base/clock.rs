@@ -11,6 +11,9 @@ use std::sync::atomic::{AtomicI64, Ordering};
 /// Jumps of the wall clock beyond this many microseconds are not followed.
 pub const MAX_JUMP_US: i64 = 3600 * 1_000_000;
 
+/// Seconds by which the clocks of two machines of a site may differ without anybody being refused for it.
+pub const APART_SECS: i64 = 120;
+
 /// One reading of the clock.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Now {

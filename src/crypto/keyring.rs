@@ -12,6 +12,7 @@ use super::keyring_text::{Dates, Entry, RingText, date_text};
 use super::mac::MacKey;
 use super::master::Master;
 use super::sys::Arena;
+use crate::base::clock::APART_SECS;
 use crate::base::encoding::hex;
 use crate::base::{Error, Result, Status, random, secret};
 use ring::hkdf::{HKDF_SHA256, KeyType, Prk};
@@ -32,8 +33,8 @@ pub const LONGEST_TOKEN: u32 = 400 * 86_400;
 const FOLLOW_SECS: i64 = 1;
 
 /// Seconds from a key's publication to its first signature at the least: twice the time in which every process follows,
-/// and two minutes by which clocks may differ. So whoever meets a token knows its key.
-pub const PUBLISH_LEAD: i64 = 2 * FOLLOW_SECS + 120;
+/// and what clocks may differ by. So whoever meets a token knows its key.
+pub const PUBLISH_LEAD: i64 = 2 * FOLLOW_SECS + APART_SECS;
 
 /// A first key is dated this many seconds back: nobody can have missed its publication, and a machine whose clock is
 /// behind, or a clock that is set back after the ring was made, must be able to sign with it too.

@@ -40,6 +40,7 @@ use super::current::Current;
 use super::epoch::Epoch;
 use super::extra::Extra;
 use super::subkeys::{At, Mint, Minting, Opening, Salt, sealing};
+use crate::base::clock::APART_SECS;
 use crate::base::encoding::{base64url, base64url_decode};
 use crate::base::{Clock, Error, Now, Reason, Result, random};
 use crate::crypto::digest::{sha256, sha256_16};
@@ -64,7 +65,7 @@ pub const MAX_TOKEN: usize = 668;
 
 /// A token may be issued this many seconds ahead of the reader's clock, which may be another machine's. Ends have no
 /// such grace.
-pub const SKEW: i64 = 60;
+pub const SKEW: i64 = APART_SECS;
 
 /// What a token is for: purpose, profile and site. Compute it once; a token of one binding is forged to every other.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

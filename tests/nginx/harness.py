@@ -9,6 +9,7 @@ import contextlib
 import os
 import pathlib
 import pwd
+import random
 import re
 import shutil
 import signal
@@ -24,6 +25,9 @@ TARGET = ROOT / "target" / "nginx-tests"
 NGINX = "/usr/sbin/nginx"
 JANUA = os.environ.get("JANUA_COMMAND", str(ROOT / "target" / "release" / "janua"))
 SECONDS_TO_START = 20
+CLIENTS_FROM = int(pathlib.Path("/proc/sys/net/ipv4/ip_local_port_range").read_text().split()[0])
+SERVERS = (10_000, CLIENTS_FROM) if CLIENTS_FROM > 12_000 else (61_000, 65_000)
+GIVEN = {6379}
 TEMPORARY = ("client_body", "proxy", "fastcgi", "scgi", "uwsgi")
 
 MAIN = """
@@ -49,12 +53,20 @@ class Options:
 
 
 def free_ports(count):
-    """Ports of 127.0.0.1 that nobody listens on now, all different."""
-    probes = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
-    ports = [probe.getsockname()[1] for probe in probes]
-    for probe in probes:
-        probe.close()
-    return ports
+    """Ports of 127.0.0.1 that nobody listens on now, all different, and none that the system gives to clients: who ends a server
+    and starts it again finds its port free."""
+    found = []
+    while len(found) < count:
+        port = random.randrange(*SERVERS)
+        if port in GIVEN:
+            continue
+        try:
+            socket.create_server(("127.0.0.1", port)).close()
+        except OSError:
+            continue
+        GIVEN.add(port)
+        found.append(port)
+    return found
 
 
 def wait_until(what, true, seconds=10):
@@ -99,7 +111,8 @@ def preloaded(source):
 class Nginx:
     """One nginx of its own: `http` is the inside of its http block, `{port}`, `{h2}`, `{upstream}`, `{folder}`, `{janua}` filled in."""
 
-    def __init__(self, name, http, upstream=None, main="", workers=1, level="info", faults=False, janua=None, daemon=False, user=None, clock=False, **site):
+    def __init__(self, name, http, upstream=None, main="", workers=1, level="info", faults=False, janua=None, daemon=False, user=None, clock=False,
+                 environment=None, **site):
         self.folder = TARGET / name
         shutil.rmtree(self.folder, ignore_errors=True)
         for place in ("clock", *(f"temp/{place}" for place in TEMPORARY)):
@@ -111,6 +124,7 @@ class Nginx:
         self.module = Options.faults if faults else Options.module
         self.clock = self.folder / "clock" if clock else None
         self.process = self.old = None
+        self.surroundings = environment or {}
         self.watched = Options.valgrind
         self.write(http, main)
 
@@ -153,7 +167,7 @@ class Nginx:
         """The environment to start it with."""
         libraries = [*(["under_valgrind.c"] if self.watched else []), *(["clock.c"] if self.clock else [])]
         preload = {"LD_PRELOAD": ":".join(preloaded(source) for source in libraries), "JANUA_TEST_CLOCK": str(self.clock or "")}
-        return {**{k: v for k, v in os.environ.items() if k != "NGINX"}, **preload}
+        return {**{k: v for k, v in os.environ.items() if k != "NGINX"}, **preload, **self.surroundings}
 
     def reports(self):
         """What valgrind has against any of its processes."""

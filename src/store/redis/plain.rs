@@ -42,8 +42,9 @@ impl Core {
         seq: u64,
         now: Now,
     ) -> Option<Known<bool>> {
-        if self.is_ahead(seq) && !self.pool.rests() {
-            return None;
+        if self.is_ahead(seq) {
+            // Made elsewhere a moment ago, for all that is known here: only the server can say, and while it is left alone nobody.
+            return self.pool.rests().then_some(Err(Unavailable));
         }
         self.at_once(now, || self.token_known(principal, key, chosen, seq))
     }

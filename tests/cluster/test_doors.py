@@ -1,0 +1,92 @@
+"""The ways to a Redis: plain, by socket, as a user with a password, by TLS; and each of them got wrong, which must be told and log nobody out."""
+
+from cluster import TARGET, machines, on_redis, running, taken
+from harness import wait_until
+from promises import promise, same
+from servers import Redis, certificates
+
+WORD = "open-sesame-and-more"
+ACL = ("user default off", f"user janua on >{WORD} ~janua:* &* +@all")
+
+
+def secret(name, text):
+    """A file with a password."""
+    path = TARGET / "servers" / f"{name}.password"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(f"{text}\n")
+    path.chmod(0o600)
+    return path
+
+
+def good(*nodes):
+    """Log-in at the first, use at the last, log-out there, over at both."""
+    cookie = nodes[0].login()
+    same("let in", nodes[-1].ask("GET", "/inside/x", cookie).status, 200)
+    same("log-out", nodes[-1].ask("POST", "/logout", cookie, body=b"").status, 204)
+    same("after it", {nginx.ask("GET", "/inside/x", cookie).status for nginx in nodes}, {401})
+
+
+@promise("Redis by TCP, by socket, as a user with a password out of a file, by TLS: a session goes over each")
+def ways():
+    folder = certificates()
+    with Redis("ways") as plain, Redis("ways-acl", *ACL, user=("janua", WORD)) as acl, Redis("ways-tls", tls=folder) as tls:
+        stores = {
+            "tcp": on_redis([plain.url()]),
+            "socket": on_redis([f"unix://{plain.socket}"]),
+            "user": on_redis([acl.url()], 'user = "janua"', f'password = "file:{secret("right", WORD)}"'),
+            "tls": on_redis([tls.url()], f'ca = "{folder}/ca.pem"'),
+        }
+        for name, store in stores.items():
+            nodes = machines(f"ways-{name}", 2, store, workers=1)
+            with running(nodes):
+                good(*nodes)
+
+
+def wrong_ways(folder, acl, tls, other):
+    """Each with what the log must name."""
+    user, right = 'user = "janua"', f'password = "file:{secret("right", WORD)}"'
+    return {
+        "password": (on_redis([acl.url()], user, f'password = "file:{secret("wrong", "another")}"'), ("password",)),
+        "user": (on_redis([acl.url()], 'user = "nobody"', right), ("user",)),
+        "no-password": (on_redis([acl.url()]), ("password",)),
+        "name": (on_redis([other.url()], f'ca = "{folder}/ca.pem"'), ("127.0.0.1", "certificate")),
+        "authority": (on_redis([tls.url()], f'ca = "{folder}/stranger.pem"'), ("certificate", "ca")),
+        "no-tls": (on_redis([tls.url().replace("rediss", "redis")]), ("TLS",)),
+        "nobody-there": (on_redis(["redis://127.0.0.1:1/0"]), ("127.0.0.1:1", "refused")),
+    }
+
+
+@promise("a wrong password, user, certificate or address of Redis: the log names cause and mend, all are told 503, nobody is logged out, and a mend is taken up")
+def wrong():
+    folder = certificates()
+    stranger = certificates("stranger")
+    (folder / "stranger.pem").write_bytes((stranger / "ca.pem").read_bytes())
+    with Redis("wrong-acl", *ACL, user=("janua", WORD)) as acl, Redis("wrong-tls", tls=folder) as tls, Redis("wrong-name", tls=folder, name_of="other") as other:
+        right = on_redis([acl.url()], 'user = "janua"', f'password = "file:{secret("right", WORD)}"')
+        for name, (store, words) in wrong_ways(folder, acl, tls, other).items():
+            nodes = machines(f"wrong-{name}", 2, [right, store], workers=1)
+            with running(nodes):
+                here, there = nodes
+                cookie = here.login()
+                for request in (("GET", "/inside/x", cookie), ("POST", "/logout", cookie)):
+                    answer = there.ask(*request, body=b"" if request[0] == "POST" else None)
+                    same(f"{name}: {request[0]}", (answer.status, answer.all("Set-Cookie")), (503, []))
+                body = b'{"user":"Aladdin","password":"OpenSesame"}'
+                same(f"{name}: log-in", there.ask("POST", "/login", "Content-Type: application/json", body=body).status, 503)
+                same(f"{name}: at the good machine", here.ask("GET", "/inside/x", cookie).status, 200)
+                lines = [line for line in there.log().splitlines() if "janua:" in line and "decisions" not in line]
+                assert any(all(word.lower() in line.lower() for word in words) for line in lines), f"{name}: {words} are not in {lines[:5]}"
+                assert WORD not in there.log() and "another" not in there.log(), f"{name}: a password in the log"
+                print(f"       {name}: {told(lines, words)}")
+                taken(there, "[alert]")
+                config = there.janua.read_text()
+                assert store[1] in config
+                there.janua.write_text(config.replace(*store[1:], right[1]))
+                there.reload()
+                wait_until("the mend", lambda: there.ask("GET", "/inside/x", cookie).status == 200)
+
+
+def told(lines, words):
+    """The line that says it, without its beginning."""
+    line = next(line for line in lines if all(word.lower() in line.lower() for word in words))
+    return line.split("janua:", 1)[1].split("janua.toml:", 1)[-1].strip()[:230]
