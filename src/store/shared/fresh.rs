@@ -20,6 +20,9 @@ use std::time::{Duration, Instant};
 /// Twice the life of a copy.
 const KEPT: Duration = Duration::from_secs(2 * super::copies::LIFE_SECS as u64);
 
+/// Let go in one hold of the lock.
+const PURGED: usize = 256;
+
 /// See the module's page.
 pub(super) struct Fresh {
     stamp: AtomicUsize,
@@ -157,19 +160,26 @@ impl Fresh {
     }
 
     /// Lets session revocations go that no copy can be older than, by the true time; copies that were not looked at
-    /// since are read anew.
+    /// since are read anew. Some at a time, so that no check waits for all of them.
     pub(super) fn purge(&self) {
+        while self.purge_some() {}
+    }
+
+    fn purge_some(&self) -> bool {
         let mut set = self.set.write();
-        while let Some((since, number, key)) = set.order.front().copied() {
-            if since.elapsed() < KEPT {
-                return;
-            }
-            set.order.pop_front();
-            set.purged = set.purged.max(number);
-            if set.sessions.get(&key) == Some(&number) {
-                set.sessions.remove(&key);
+        for _ in 0..PURGED {
+            match set.order.front().copied() {
+                Some((since, number, key)) if since.elapsed() >= KEPT => {
+                    set.order.pop_front();
+                    set.purged = set.purged.max(number);
+                    if set.sessions.get(&key) == Some(&number) {
+                        set.sessions.remove(&key);
+                    }
+                }
+                _ => return false,
             }
         }
+        true
     }
 
     /// Session revocations and floors that are held.
