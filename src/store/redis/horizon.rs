@@ -128,7 +128,7 @@ impl Horizon {
 
     /// Lets go of what is old.
     pub(super) fn purge(&self) {
-        self.set.write().purge();
+        while self.set.write().purge_some() {}
         self.applying.lock().forget(|since| since.elapsed() > TAIL);
     }
 
