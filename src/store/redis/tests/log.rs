@@ -18,7 +18,7 @@ fn a_copy_counts_while_the_newest_poll_is_young_and_no_longer() {
     assert_eq!(home.at_once(&here, &key), Some(DEAD), "at once where it was ended");
     assert_eq!(home.at_once(&there, &key), Some(None), "which is why the answer is held back");
     assert_eq!(here.hold_ms(), 100);
-    home.clock.advance_ms(49);
+    home.clock.advance_ms(48);
     assert_eq!(home.at_once(&there, &key), Some(None));
     home.clock.advance_ms(1);
     assert_eq!(home.at_once(&there, &key), None, "not without asking");
