@@ -78,7 +78,13 @@ impl Fault {
                 "the TLS of the server is not what it should be ({text}): see store.ca, the name in store.servers and the \
                  server's certificate"
             ),
-            Fault::Io(_, text) => format!("the connection failed: {text}"),
+            Fault::Io(_, text) => {
+                format!("the connection failed ({text}): see whether it runs, and whether it expects TLS")
+            }
+            Fault::Slow if server.starts_with("rediss:") => {
+                "did not answer within store.timeout: see whether it speaks TLS there, or is overloaded or cut off"
+                    .to_owned()
+            }
             Fault::Slow => {
                 "did not answer within store.timeout: see whether it is stopped, overloaded or cut off".to_owned()
             }

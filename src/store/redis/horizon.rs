@@ -74,8 +74,8 @@ impl Horizon {
     }
 
     /// Takes over the answer of a call that was sent at `sent` with `known` as the newest number. `tell` hears of each
-    /// session that is newly revoked.
-    pub(super) fn take(&self, told: &Told, known: u64, sent: i64, run: &str, mut tell: impl FnMut(&Digest)) -> Next {
+    /// entry that is new.
+    pub(super) fn take(&self, told: &Told, known: u64, sent: i64, run: &str, mut tell: impl FnMut(&What)) -> Next {
         let mut applying = self.applying.lock();
         let applied = self.applied();
         if told.lost || told.word == b"fell" || applying.run != run || known > applied {
@@ -89,9 +89,7 @@ impl Horizon {
         if upto >= applied {
             let mut set = self.set.write();
             for entry in told.entries.iter().filter(|entry| entry.number > applied) {
-                if let What::Session(key) = entry.what {
-                    tell(&key);
-                }
+                tell(&entry.what);
                 set.apply(entry.number, entry.floor, entry.what);
                 applying.keep(*entry);
             }
