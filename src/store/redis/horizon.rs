@@ -19,6 +19,10 @@ use std::time::{Duration, Instant};
 /// For so many microseconds after a poll was sent, what it said is trusted.
 pub(super) const DELTA_US: i64 = 100_000;
 
+/// For so many milliseconds the answer to a log-out is held back: the same, and a little for timers that go by a clock
+/// read before.
+pub(super) const HOLD_MS: u32 = 110;
+
 /// How much of the log this process keeps to give it back to a server that has lost it.
 const TAIL: Duration = Duration::from_secs(600);
 const TAIL_ENTRIES: usize = 16_384;

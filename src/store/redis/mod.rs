@@ -43,7 +43,7 @@ use crate::session::{Record, Reference, Touch};
 use crate::store::held::copies::Copies;
 use crate::store::held::folder::folder;
 use crate::store::held::pending::Pending;
-use horizon::{DELTA_US, Horizon};
+use horizon::{HOLD_MS, Horizon};
 use names::Names;
 use once_cell::sync::OnceCell;
 use parking_lot::Mutex;
@@ -275,7 +275,7 @@ impl Store for Redis {
     }
 
     fn hold_ms(&self) -> u32 {
-        u32::try_from(DELTA_US / 1_000).unwrap_or(u32::MAX)
+        HOLD_MS
     }
 
     fn accept_older(&self, now: Now) -> Result<(), Error> {
