@@ -1,6 +1,6 @@
 # The two commands of the README, each with all of its own set-up, and `bench`. `make` alone says what there is.
 
-.PHONY: help demo test bench bench-nginx soak setup
+.PHONY: help demo test bench bench-nginx bench-store soak setup
 
 help:
 	@echo 'make demo                a demo site on 127.0.0.1:$${JANUA_DEMO_PORT:-8080}, walked with curl, then served until Ctrl-C'
@@ -9,7 +9,8 @@ help:
 	@echo 'make test STEPS="a b"    only some of it: scripts/test --list'
 	@echo 'make bench               everything that is measured, as one table; takes minutes, most of them for building'
 	@echo 'make bench-nginx         the processor time of an nginx worker for a request, with the module and without'
-	@echo 'make soak                1,000 reloads of nginx under load, and the long forms of the step nodes; takes many minutes'
+	@echo 'make bench-store         log-ins of many writers, and a million sessions in each store; takes minutes'
+	@echo 'make soak                an hour of churn in the shared store, 1,000 reloads of nginx, the long forms of the step nodes; takes many minutes'
 
 demo:
 	@UNTIL='$(UNTIL)' scripts/demo
@@ -23,8 +24,11 @@ bench:
 bench-nginx:
 	@scripts/setup test && cargo build --release --locked --quiet && scripts/build-nginx && scripts/bench-nginx
 
+bench-store:
+	@scripts/setup test && cargo bench --locked --quiet --bench store
+
 soak:
-	@scripts/setup test && cargo build --release --locked --quiet && scripts/build-nginx && tests/nginx/soak.py && tests/cluster/run.py --soak
+	@scripts/setup test && JANUA_TEST_SOAK=1 cargo test --locked --quiet --test shared_upkeep -- --nocapture && cargo build --release --locked --quiet && scripts/build-nginx && tests/nginx/soak.py && tests/cluster/run.py --soak
 
 setup:
 	@scripts/setup test

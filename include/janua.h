@@ -315,12 +315,14 @@ janua_status janua_engine_check_workers(const janua_engine *engine,
                                         janua_error *err);
 
 /**
- * Prepares this process: opens the store, draws this process's keys. Once in each process that
+ * Prepares this process: opens the store, reads the keyring where that is in the store (the first
+ * process makes it), draws this process's keys. Once in each process that
  * decides, after its last fork; calling it again does nothing. Until then every other call on the
  * engine and its sites answers JANUA_E_FORK.
  *
  * *Returns*: JANUA_OK; JANUA_E_UNAVAILABLE when the store cannot be opened, and JANUA_E_INVALID when
- * its folder is open to other users or holds something else, with a message that names the mend;
+ * its folder is open to other users or holds something else, or a keyring that the master key does
+ * not open, with a message that names the mend;
  * JANUA_E_FORK when the process that this one was forked from had the store in use (the memory store:
  * copies that no log-out would reach; the shared store: attach after the last fork); JANUA_E_RANDOM;
  * JANUA_E_NULL. *Blocks*: opens the store. *Since*: 0.1.0.
@@ -329,14 +331,14 @@ janua_status janua_engine_attach(const janua_engine *engine,
                                  janua_error *err);
 
 /**
- * Does what is due by the clock: follows changed keys and users, sweeps ended sessions a few at a
- * time, follows the system's clock. Call it about every second from one thread that may wait, and
+ * Does what is due by the clock: follows changed keys and users, rotates a keyring in the store,
+ * sweeps ended sessions a few at a time, follows the system's clock. Call it about every second from one thread that may wait, and
  * soon after a decision asked for it (`followup`). It stops after about `budget_us` microseconds
  * and goes on where it stopped at the next call. A host that never calls it stays safe: ends are
  * judged at each check, not by sweeping.
  *
  * *Returns*: JANUA_OK; JANUA_E_UNAVAILABLE when a file or the store did not answer; JANUA_E_INVALID
- * for a file that is wrong, JANUA_E_REFUSED for a keyring that is older than the one in force or
+ * for a file or a keyring that is wrong, JANUA_E_REFUSED for a keyring that is older than the one in force or
  * another one (what was read last stays in force each time); JANUA_E_FORK; JANUA_E_NULL. *Blocks*: may wait. *Since*: 0.1.0.
  */
 janua_status janua_maintain(const janua_engine *engine,
@@ -430,7 +432,7 @@ void janua_site_free(janua_site *site);
 /* What WOULD_BLOCK waits for. Stable: a number is never given another meaning. */
 #define JANUA_WAIT_NONE                        0 /* Nothing. */
 #define JANUA_WAIT_HASH                        1 /* A password hash: tens of milliseconds of one core. */
-#define JANUA_WAIT_STORE                       2 /* The store, the directory or the keyring's file. */
+#define JANUA_WAIT_STORE                       2 /* The store, the directory or the keyring. */
 #define JANUA_WAIT_TICKET                      3 /* A Kerberos or NTLM ticket. */
 
 /** Of a call: never hash, wait or write a store (rule 6). For event loops. */
@@ -471,7 +473,10 @@ typedef struct {
     janua_str raw_path;
     /** What follows the first `?`, as received. */
     janua_str query;
-    /** The peer's address as text, without a port. Trusted proxies are the engine's business. */
+    /**
+     * The peer's address as text, without a port; `unix:` for a Unix socket. Trusted proxies are the
+     * engine's business.
+     */
     janua_str client;
     /** With JANUA_REQUEST_BODY_GIVEN. The bytes judged must be the bytes forwarded. */
     janua_str body;
@@ -902,7 +907,7 @@ janua_status janua_config_set_directory(janua_config *config,
 #define JANUA_EVENT_TOKEN                      5 /* A token was issued. */
 #define JANUA_EVENT_TENANT                     6 /* A session chose a tenant. */
 #define JANUA_EVENT_EVICTION                   7 /* A session was put out to make room (the cap per principal). */
-#define JANUA_EVENT_ALARM                      8 /* Something an operator must look at: the clock jumped, guesses over the whole site, a bad keyring file. */
+#define JANUA_EVENT_ALARM                      8 /* Something an operator must look at: the clock jumped, guesses over the whole site, a bad keyring or page, a late rotation. */
 
 /** One event. It holds no credential. The views live until the callback returns. */
 typedef struct {

@@ -96,3 +96,32 @@ fn a_store_that_does_not_answer_clears_no_cookie_mints_nothing_and_answers_no_lo
     let error = house.engine.maintain(Duration::from_millis(1)).unwrap_err();
     assert!(error.message.contains("restart"), "what was replaced once is not trusted again: {}", error.message);
 }
+
+#[test]
+fn pages_that_cannot_be_shared_are_told_and_each_process_keeps_its_own_limits() {
+    let house = House::with(SHARED);
+    let state = house.folder.join("state");
+    let names = || std::fs::read_dir(&state).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap());
+    let counts = names().find(|name| name.starts_with("counts-")).expect("made when the process attached");
+    for page in [counts.as_str(), "permits"] {
+        std::fs::remove_file(state.join(page)).unwrap();
+        std::fs::create_dir(state.join(page)).unwrap();
+    }
+    let site = another(&house);
+    let engine = site.engine();
+    for page in [counts.as_str(), "permits"] {
+        let error = engine.maintain(Duration::from_millis(1)).unwrap_err();
+        let told = format!("{}: cannot be shared: ", state.canonicalize().unwrap().join(page).display());
+        assert!(error.message.starts_with(&told), "{}", error.message);
+        if page == counts {
+            for _ in 0..20 {
+                assert_eq!(house.login(&site, "Aladdin", "wrong").status, 401);
+            }
+            assert_eq!((engine.count(Reason::WrongPassword), engine.count(Reason::Throttled)), (5, 15));
+            assert_eq!(house.login(&site, "joe.bloggs@test.com", "pa55w0rd").status, 200);
+        }
+        std::fs::remove_dir(state.join(page)).unwrap();
+    }
+    engine.maintain(Duration::from_millis(1)).unwrap();
+    assert_eq!(names().filter(|name| *name == counts || name == "permits").count(), 2, "and shared once they can be");
+}

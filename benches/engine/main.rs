@@ -3,7 +3,7 @@
 //! Plain `Instant`, no framework. Whatever is compared runs in turns of about a millisecond, and a ratio is the median
 //! of the turns' ratios: a busy machine slows both sides alike. What each figure means is in `docs/performance.md`.
 //!
-//! Words after `--`: names of parts (`token sessions decide bodies profiles`) to run only those; `sessions=N` for another
+//! Words after `--`: names of parts (`token sessions decide bodies profiles guesses`) to run only those; `sessions=N` for another
 //! number of sessions; `library=FILE` and `syscalls=N` add what `scripts/bench` found out to the table;
 //! `checks=N` decides N times between two marks and nothing else, for strace and profilers; with `case=NAME` only the
 //! requests of that name.
@@ -14,6 +14,7 @@ mod checkpath;
 #[path = "../counting/sys.rs"]
 mod counting;
 mod decide;
+mod guesses;
 mod measure;
 mod profiles;
 mod sessions;
@@ -55,7 +56,7 @@ fn main() {
     if let Some(count) = value(&words, "checks").and_then(|count| count.parse().ok()) {
         return decide::only(count, &value(&words, "case").unwrap_or_default());
     }
-    let parts = ["token", "sessions", "decide", "bodies", "profiles"];
+    let parts = ["token", "sessions", "decide", "bodies", "profiles", "guesses"];
     let all = !words.iter().any(|word| parts.contains(&word.as_str()));
     let wanted = |part: &str| all || words.iter().any(|word| word == part);
     let count = value(&words, "sessions").and_then(|count| count.parse().ok());
@@ -74,6 +75,9 @@ fn main() {
     }
     if wanted("profiles") {
         rows.extend(profiles::rows());
+    }
+    if wanted("guesses") {
+        rows.extend(guesses::rows(short));
     }
     rows.extend(told(&words));
     println!("{}", measure::table(&rows));

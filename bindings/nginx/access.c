@@ -50,7 +50,9 @@ static ngx_int_t ngx_janua_settle(ngx_http_request_t *r, ngx_janua_state_t *s)
             s->event.handler = ngx_janua_held;
             s->event.data = s;
             s->event.log = r->connection->log;
-            ngx_add_timer(&s->event, s->decision.hold_ms);
+            /* Never too short: nginx's own time is as old as this turn of its loop, and cut to milliseconds. */
+            ngx_time_update();
+            ngx_add_timer(&s->event, s->decision.hold_ms + 1);
             return NGX_AGAIN;
         }
     }

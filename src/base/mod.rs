@@ -7,6 +7,7 @@ pub mod document;
 pub mod encoding;
 pub mod error;
 pub mod file;
+pub mod page;
 pub mod random;
 pub mod reason;
 pub mod secret;
@@ -14,5 +15,6 @@ pub mod sys;
 
 pub use clock::{Clock, Now};
 pub use error::{Error, Result, Status};
+pub use page::Page;
 pub use reason::Reason;
 pub use secret::Secret;

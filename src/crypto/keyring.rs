@@ -2,18 +2,18 @@
 //!
 //! Called by `token` (to seal and open), by `engine` (keyed digests of the site) and by the admin command. A ring is
 //! immutable: rotation makes a new file and a new ring. What a key may do follows from its dates and the time asked
-//! about, so that every process and machine changes over at the same moment without a word between them. How a file is
-//! changed stands in `keyring_change`, how a running process follows it in `keyring_watch`.
+//! about, so that every process and machine changes over at the same moment without a word between them. Where a ring lies
+//! stands in `keyring_place`, how it is changed in `keyring_change`, how a running process follows it in `keyring_watch`.
 //!
 //! Masters never leave this file: what goes out is a `Prk` to derive from, and ids that are derived themselves.
 
-use super::keyring_file::{self, Created};
+use super::keyring_place::RingPlace;
 use super::keyring_text::{Dates, Entry, RingText, date_text};
 use super::mac::MacKey;
+use super::master::Master;
 use super::sys::Arena;
 use crate::base::clock::APART_SECS;
 use crate::base::encoding::hex;
-use crate::base::file::Stamp;
 use crate::base::{Error, Result, Status, random, secret};
 use ring::hkdf::{HKDF_SHA256, KeyType, Prk};
 use std::fmt;
@@ -151,7 +151,15 @@ impl Keyring {
     ///
     /// Errors: `Status::Random`.
     pub fn ephemeral(now: i64) -> Result<Keyring> {
-        Keyring::from_text(&first_ring(now)?)
+        Keyring::from_text(&first_ring(now, None)?)
+    }
+
+    /// A ring without keys, for a process that gets them when it attaches: it signs and finds nothing, and the first ring
+    /// of `master`'s site may take its place.
+    pub fn none(master: &Master) -> Result<Keyring> {
+        let secret = master.site_secret()?;
+        let site = Arena::from_fn(1, |_| MacKey::new(secret.as_slice()));
+        Ok(Keyring { generation: 0, keys: Vec::new(), site })
     }
 
     /// Makes a new keyring file with one key and reads it back. `now` is Unix seconds.
@@ -162,9 +170,9 @@ impl Keyring {
     /// Errors: `Status::Refused` when `path` exists already, in whatever form: it is left alone. `Status::Unavailable`
     /// when the system says no, `Status::Random`.
     pub fn create(path: &Path, now: i64, group: Option<u32>) -> Result<Keyring> {
-        match keyring_file::create(path, &first_ring(now)?, group)? {
-            Created::New => Keyring::load(path, now),
-            Created::Exists => Err(Error::new(
+        match RingPlace::file(path).create(now, group)? {
+            true => Keyring::load(path, now),
+            false => Err(Error::new(
                 Status::Refused,
                 "there is a file already, and it is left alone; move it away first if a new keyring is truly wanted \
                  (every token and session made with the old one ends)",
@@ -173,57 +181,9 @@ impl Keyring {
         }
     }
 
-    /// Loads the ring at `path`, or makes it if there is none. When several processes do this at once, one file comes
-    /// to be and all of them load that one.
-    ///
-    /// Errors: as [`Keyring::load`] and [`Keyring::create`].
-    pub fn load_or_create(path: &Path, now: i64, group: Option<u32>) -> Result<Keyring> {
-        match Keyring::load(path, now) {
-            Err(error) if error.status == Status::NotFound => {}
-            loaded => return loaded,
-        }
-        keyring_file::create(path, &first_ring(now)?, group)?;
-        Keyring::load(path, now)
-    }
-
-    /// Loads the ring at `path`. Reads the file once; follows a symbolic link and judges what it points to.
-    ///
-    /// Errors, each with its mend: `Status::NotFound` when there is nothing; `Status::Unavailable` when it cannot be
-    /// read; `Status::Invalid` when owner or mode would let others read or change it, when it is not a keyring, or
-    /// when no key of it signs at `now` (Unix seconds).
+    /// Loads the ring in the file at `path`. Errors: as [`RingPlace::load`].
     pub fn load(path: &Path, now: i64) -> Result<Keyring> {
-        Keyring::load_stamped(path, now).map(|(ring, _)| ring)
-    }
-
-    /// The same, and the state of the file that was read.
-    pub(super) fn load_stamped(path: &Path, now: i64) -> Result<(Keyring, Stamp)> {
-        let (text, stamp) = keyring_file::read(path)?;
-        let ring = RingText::parse(&text).and_then(|text| Keyring::from_text(&text));
-        let ring = ring.map_err(|error| error.at(path.display()))?;
-        match ring.signing(now) {
-            Ok(_) => Ok((ring, stamp)),
-            Err(error) => Err(Error::invalid(format!(
-                "{}, or start anew, which ends all tokens: `mv {path} {path}.old` and `janua keyring new {path}`",
-                error.message,
-                path = keyring_file::quoted(path)
-            ))
-            .at(path.display())),
-        }
-    }
-
-    /// Reads a ring from the environment variable `name`, which holds the text of a keyring file. Nothing follows it.
-    ///
-    /// Errors: `Status::NotFound` when the variable is not set; `Status::Invalid` as for [`Keyring::load`]. What the
-    /// variable holds is never repeated.
-    pub fn from_environment(name: &str, now: i64) -> Result<Keyring> {
-        let place = format!("environment variable {name}");
-        let missing = || Error::not_found("is not set; it has to hold the text of a keyring file").at(&place);
-        let text = std::env::var_os(name).filter(|text| !text.is_empty()).ok_or_else(missing)?;
-        let text = Zeroizing::new(text.into_encoded_bytes());
-        let ring = RingText::parse(&text).and_then(|text| Keyring::from_text(&text));
-        let ring = ring.map_err(|error| error.at(&place))?;
-        ring.signing(now).map_err(|error| Error::invalid(error.message).at(&place))?;
-        Ok(ring)
+        RingPlace::file(path).load(now)
     }
 
     pub(super) fn from_text(text: &RingText) -> Result<Keyring> {
@@ -260,6 +220,19 @@ impl Keyring {
     /// A published key verifies already: another machine's clock may be ahead.
     pub fn find(&self, id: &KeyId, now: i64) -> Option<&Key> {
         self.keys.iter().find(|key| key.id == *id && key.state(now) != State::Retired)
+    }
+
+    /// When the key that signs at `now` will have signed for `span` seconds. Errors: as [`Keyring::signing`].
+    pub fn due(&self, span: u32, now: i64) -> Result<i64> {
+        self.signing(now).map(|key| key.signs_from().saturating_add(i64::from(span)))
+    }
+
+    /// Whether a new key is to be made at `now`: the one that signs has done so for `span` seconds, and none is on its way
+    /// to sign by its date within so many seconds. (One further off was made by a machine whose clock is wrong.)
+    pub fn is_due(&self, span: u32, now: i64) -> bool {
+        let ends = now.saturating_add(i64::from(span));
+        let coming = |key: &Key| key.state(now) == State::Published && !key.waits() && key.signs_from() <= ends;
+        self.due(span, now).is_ok_and(|due| due <= now) && !self.keys.iter().any(coming)
     }
 
     /// Whether this ring may take the place of `old`, and says something new: `Ok(false)` when both are the same.
@@ -324,6 +297,7 @@ impl Keyring {
                  earlier",
                 date_text(from)
             ),
+            None if self.keys.is_empty() => "no key of the ring is known yet: attach first".to_owned(),
             None => "every key of the ring is verify-only, retired or waits for `janua keyring rotate`".to_owned(),
         })
     }
@@ -335,12 +309,15 @@ impl fmt::Debug for Keyring {
     }
 }
 
-/// The text of a ring with one new key.
-fn first_ring(now: i64) -> Result<RingText> {
+/// The text of a ring with one new key, and with a site secret of its own or the one that goes with `master`.
+pub(super) fn first_ring(now: i64, master: Option<&Master>) -> Result<RingText> {
     let from = now.saturating_sub(BACK).max(0);
     Ok(RingText {
         generation: 1,
-        site_secret: Zeroizing::new(random::array()?),
+        site_secret: match master {
+            Some(master) => master.site_secret()?,
+            None => Zeroizing::new(random::array()?),
+        },
         keys: vec![Entry {
             master: Zeroizing::new(random::array()?),
             dates: Dates { published: from, signing: from, waits: false, verify_only: None, retired: None },
@@ -362,16 +339,20 @@ fn refuse_equal_ids(keys: &[Key]) -> Result<()> {
     Ok(())
 }
 
-/// HKDF-Expand (RFC 5869, section 2.3) to a key id.
 fn key_id(prk: &Prk) -> Result<KeyId> {
-    struct Length;
+    let mut id = KeyId::default();
+    expand(prk, &[LABEL_KEY_ID], &mut id)?;
+    Ok(id)
+}
+
+/// HKDF-Expand (RFC 5869, section 2.3) into `out`.
+pub(super) fn expand(prk: &Prk, info: &[&[u8]], out: &mut [u8]) -> Result<()> {
+    struct Length(usize);
     impl KeyType for Length {
         fn len(&self) -> usize {
-            size_of::<KeyId>()
+            self.0
         }
     }
-    let mut id = KeyId::default();
-    let filled = prk.expand(&[LABEL_KEY_ID], Length).and_then(|okm| okm.fill(&mut id));
-    filled.map_err(|_| Error::invalid("the key id could not be derived"))?;
-    Ok(id)
+    let filled = prk.expand(info, Length(out.len())).and_then(|okm| okm.fill(out));
+    filled.map_err(|_| Error::invalid("a key could not be derived"))
 }

@@ -1,9 +1,10 @@
 //! What a change of a keyring file promises.
 
 use super::keyring::*;
-use super::keyring_change::*;
-use crate::base::Status;
+use super::keyring_change::{self as change, Coming, Haste};
+use super::keyring_place::RingPlace;
 use crate::base::encoding::hex;
+use crate::base::{Result, Status};
 use crate::crypto::scratch::Scratch;
 use std::path::{Path, PathBuf};
 
@@ -16,6 +17,18 @@ fn ring() -> (Scratch, PathBuf, KeyId) {
     let path = folder.path("ring.toml");
     let id = Keyring::create(&path, NOW, None).unwrap().keys()[0].id();
     (folder, path, id)
+}
+
+fn publish(path: &Path, now: i64, lead: i64) -> Result<Coming> {
+    change::publish(&RingPlace::file(path), now, lead)
+}
+
+fn rotate(path: &Path, now: i64, haste: Haste) -> Result<Coming> {
+    change::rotate(&RingPlace::file(path), now, haste)
+}
+
+fn retire(path: &Path, now: i64, id: &KeyId) -> Result<()> {
+    change::retire(&RingPlace::file(path), now, id)
 }
 
 fn states(path: &Path, now: i64) -> Vec<&'static str> {

@@ -1,11 +1,11 @@
-//! The keyring on disk: made whole or not at all; read only when nobody else could read or change it.
+//! A keyring or a master key on disk: made whole or not at all; read only when nobody else could read or change it.
 //!
-//! Called by `keyring` and `keyring_change`, and by whoever reads a secret of another kind. Rules for reading on Unix, judged on the opened file and not on its name: a regular file,
+//! Called by `keyring_place` and `master`, and by whoever reads a secret of another kind. Rules for reading on Unix, judged
+//! on the opened file and not on its name: a regular file,
 //! owned by root or by the effective user, not writable by its group, closed to all others. A symbolic link is followed;
 //! the link itself must belong to root or the effective user too. Where there are no such modes (Windows) the folder's
 //! access list is the administrator's word.
 
-use super::keyring_text::RingText;
 use crate::base::encoding::hex;
 use crate::base::file::{Locked, Stamp, stamp};
 use crate::base::{Error, Result, random};
@@ -17,6 +17,19 @@ use zeroize::Zeroizing;
 /// No keyring is longer: 32 keys are about 8 KiB.
 const MAX_BYTES: usize = 64 * 1024;
 
+/// What a file is to hold, and how a person gets one.
+pub(super) struct Kind {
+    noun: &'static str,
+    mend: &'static str,
+}
+
+pub(super) const KEYRING: Kind = Kind { noun: "keyring", mend: "make one: `janua keyring new" };
+
+pub(super) const MASTER: Kind = Kind {
+    noun: "master key",
+    mend: "copy it from another machine of the site, or make the first one: `janua keyring master",
+};
+
 /// What [`create`] found.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Created {
@@ -25,63 +38,57 @@ pub(super) enum Created {
     Exists,
 }
 
-/// Writes `ring` to a new file at `path`, flushed with its folder. See `Keyring::create`.
-pub(super) fn create(path: &Path, ring: &RingText, group: Option<u32>) -> Result<Created> {
-    let text = ring.write()?;
+/// Writes `text` to a new file at `path`, flushed with its folder: 0600, or 0640 with `group` (a numeric group id) as its
+/// group. It appears whole or not at all.
+pub(super) fn create(path: &Path, text: &[u8], group: Option<u32>) -> Result<Created> {
     let folder = folder_of(path);
     let draft = draft_beside(path, &folder)?;
-    let result = write_draft(&draft, text.as_bytes(), group).and_then(|()| publish(&draft, path));
+    let result = write_draft(&draft, text, group).and_then(|()| publish(&draft, path));
     // Whether it was published or not, the draft's own name goes.
     let removed = std::fs::remove_file(&draft);
     let created = result?;
-    removed.map_err(|error| failed(&draft, "the draft of the keyring cannot be removed", &error))?;
+    removed.map_err(|error| failed(&draft, "this draft cannot be removed", &error))?;
     flush_folder(&folder)?;
     Ok(created)
 }
 
 /// Reads the file at `path`, after all that the head of this file asks of it.
-pub(super) fn read(path: &Path) -> Result<(Zeroizing<Vec<u8>>, Stamp)> {
-    let file = open(path)?;
+pub(super) fn read(path: &Path, kind: &Kind) -> Result<(Zeroizing<Vec<u8>>, Stamp)> {
+    let file = open(path, kind)?;
     judge(path, &file)?;
-    read_open(path, &file)
+    read_open(path, &file, kind)
 }
 
 /// The text of another file that holds a secret, of which the same is asked as of a keyring. `what` it holds, for errors.
-pub(super) fn secret(path: &Path, what: &str) -> Result<Zeroizing<Vec<u8>>> {
-    match open_plain(path) {
-        Ok(file) => {
-            judge(path, &file)?;
-            Ok(read_open(path, &file)?.0)
-        }
-        Err(error) => Err(failed(path, &format!("{what} cannot be read"), &error)),
-    }
+pub(super) fn secret(path: &Path, what: &'static str) -> Result<Zeroizing<Vec<u8>>> {
+    read(path, &Kind { noun: what, mend: "write one: `install -m 0600 /dev/stdin" }).map(|(text, _)| text)
 }
 
-/// Takes the lock of the file at `path`, for one change; waits at most five seconds. The same is asked of it as by
+/// Takes the lock of the keyring at `path`, for one change; waits at most five seconds. The same is asked of it as by
 /// [`read`], and its text is given with it.
 pub(super) fn lock(path: &Path) -> Result<(Zeroizing<Vec<u8>>, Locked)> {
-    judge(path, &open(path)?)?;
+    judge(path, &open(path, &KEYRING)?)?;
     let locked = Locked::open(path)?;
     let (file, place) = locked.file();
     // It may be another file by now: whoever held the lock has replaced it.
     judge(place, file)?;
-    let (text, _) = read_open(path, file)?;
+    let (text, _) = read_open(path, file, &KEYRING)?;
     Ok((text, locked))
 }
 
-fn read_open(path: &Path, mut file: &File) -> Result<(Zeroizing<Vec<u8>>, Stamp)> {
+fn read_open(path: &Path, mut file: &File, kind: &Kind) -> Result<(Zeroizing<Vec<u8>>, Stamp)> {
     let facts = file.metadata().map_err(|error| failed(path, "cannot be examined", &error))?;
     // One allocation, so that no copy of a secret is left behind by a growing vector.
     let mut text = Zeroizing::new(Vec::with_capacity(MAX_BYTES + 1));
     let read = (&mut file).take(MAX_BYTES as u64 + 1).read_to_end(&mut text);
     read.map_err(|error| failed(path, "cannot be read", &error))?;
     if text.len() > MAX_BYTES {
-        return Err(Error::invalid("too long for what it should hold; check the path").at(path.display()));
+        return Err(Error::invalid(format!("too long to be a {}; check the path", kind.noun)).at(path.display()));
     }
     Ok((text, stamp(&facts)))
 }
 
-fn open_plain(path: &Path) -> std::io::Result<File> {
+fn open(path: &Path, kind: &Kind) -> Result<File> {
     let mut options = OpenOptions::new();
     options.read(true);
     #[cfg(unix)]
@@ -90,22 +97,19 @@ fn open_plain(path: &Path) -> std::io::Result<File> {
         // A pipe or a terminal in the keyring's place must not hold the process up.
         options.custom_flags(libc::O_NONBLOCK | libc::O_NOCTTY);
     }
-    options.open(path)
-}
-
-fn open(path: &Path) -> Result<File> {
-    open_plain(path).map_err(|error| {
+    options.open(path).map_err(|error| {
         let name = quoted(path);
         match error.kind() {
             ErrorKind::NotFound => match std::fs::read_link(path) {
                 Ok(target) => Error::invalid(format!(
-                    "a symbolic link to {}, where there is nothing; `rm {name}` and `janua keyring new {name}`, or \
-                     restore the file",
-                    target.display()
+                    "a symbolic link to {}, where there is nothing; restore the file, or `rm {name}` and {} {name}`",
+                    target.display(),
+                    kind.mend
                 ))
                 .at(path.display()),
-                Err(_) => Error::not_found(format!("there is no keyring; make one: `janua keyring new {name}`"))
-                    .at(path.display()),
+                Err(_) => {
+                    Error::not_found(format!("there is no {}; {} {name}`", kind.noun, kind.mend)).at(path.display())
+                }
             },
             ErrorKind::PermissionDenied => Error::unavailable(format!(
                 "this process may not read it; let its group in: `chgrp GROUP {name}` and `chmod 0640 {name}` (and \
@@ -344,7 +348,6 @@ mod tests {
         let error = refused(&link);
         assert_eq!(error.status, Status::Invalid, "a dangling link is not a missing ring: none is made through it");
         assert!(error.message.contains("a symbolic link to"), "{error}");
-        assert!(Keyring::load_or_create(&link, NOW, None).is_err());
         assert_eq!(Keyring::create(&link, NOW, None).unwrap_err().status, Status::Refused);
         Keyring::create(&path, NOW, None).unwrap();
         assert!(Keyring::load(&link, NOW).is_ok());

@@ -134,19 +134,6 @@ fn a_created_ring_is_the_ring_that_is_loaded() {
 }
 
 #[test]
-fn many_that_create_at_once_load_one_ring() {
-    let folder = Scratch::new();
-    let path = folder.path("ring.toml");
-    let ids: Vec<_> = std::thread::scope(|scope| {
-        let make = || Keyring::load_or_create(&path, NEW_YEAR, None).unwrap().keys()[0].id();
-        let threads: Vec<_> = (0..8).map(|_| scope.spawn(make)).collect();
-        threads.into_iter().map(|thread| thread.join().unwrap()).collect()
-    });
-    assert!(ids.iter().all(|id| *id == ids[0]));
-    assert_eq!(folder.names(), ["ring.toml"]);
-}
-
-#[test]
 fn a_site_key_is_one_per_label_and_survives_rotation() {
     let ring = two_keys().unwrap();
     assert_eq!(ring.site_key("audit").tag(&[b"x"]), two_keys().unwrap().site_key("audit").tag(&[b"x"]));

@@ -2,6 +2,7 @@
 
 use super::keyring::*;
 use super::keyring_change::{Haste, publish, rotate};
+use super::keyring_place::RingPlace;
 use super::keyring_watch::Watch;
 use crate::base::{Clock, Status};
 use crate::crypto::scratch::Scratch;
@@ -32,9 +33,9 @@ fn a_changed_file_is_read_once_and_a_bad_one_until_it_is_mended() {
     let (folder, clock) = (Scratch::new(), Clock::fake(NOW));
     let path = folder.path("ring.toml");
     Keyring::create(&path, NOW, None).unwrap();
-    let (ring, watch) = Watch::open(&path, clock.now()).unwrap();
+    let (ring, watch) = Watch::open(RingPlace::file(&path), clock.now()).unwrap();
     assert_eq!((ring.generation(), followed(&watch, &clock)), (1, Ok(None)));
-    publish(&path, NOW, PUBLISH_LEAD).unwrap();
+    publish(&RingPlace::file(&path), NOW, PUBLISH_LEAD).unwrap();
     assert_eq!((followed(&watch, &clock), followed(&watch, &clock)), (Ok(Some(2)), Ok(None)));
     let good = std::fs::read(&path).unwrap();
     for _ in 0..2 {
@@ -54,8 +55,8 @@ fn what_is_not_taken_over_is_offered_again() {
     let (folder, clock) = (Scratch::new(), Clock::fake(NOW));
     let path = folder.path("ring.toml");
     Keyring::create(&path, NOW, None).unwrap();
-    let (_, watch) = Watch::open(&path, clock.now()).unwrap();
-    rotate(&path, NOW, Haste::AtOnce).unwrap();
+    let (_, watch) = Watch::open(RingPlace::file(&path), clock.now()).unwrap();
+    rotate(&RingPlace::file(&path), NOW, Haste::AtOnce).unwrap();
     let no = || crate::base::Error::unavailable("not now");
     assert!(watch.follow(clock.now(), |_| Err(no())).is_err());
     assert_eq!(followed(&watch, &clock), Ok(Some(2)));
@@ -66,7 +67,7 @@ fn tokens_have_the_file_read_once_a_second() {
     let (folder, clock) = (Scratch::new(), Clock::fake(NOW));
     let path = folder.path("ring.toml");
     Keyring::create(&path, NOW, None).unwrap();
-    let (_, watch) = Watch::open(&path, clock.now()).unwrap();
+    let (_, watch) = Watch::open(RingPlace::file(&path), clock.now()).unwrap();
     let asked = || {
         let mut read = 0;
         let done = watch.ask(clock.now(), |_| {

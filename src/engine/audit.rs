@@ -20,7 +20,7 @@ pub enum EventKind {
     Tenant = 6,
     /// A session was put out to make room (the cap per principal).
     Eviction = 7,
-    /// Something an operator must look at: the clock jumped, guesses over the whole site, a bad keyring file.
+    /// Something an operator must look at: the clock jumped, guesses over the whole site, a bad keyring or page, a late rotation.
     Alarm = 8,
 }
 

@@ -3,7 +3,7 @@
 use crate::base::Secret;
 use crate::base::document;
 use crate::base::{Clock, Error, Result};
-use crate::crypto::keyring::{Keyring, LONGEST_TOKEN};
+use crate::crypto::keyring::LONGEST_TOKEN;
 use crate::crypto::mac::MacKey;
 use crate::directory::{Directory, Host, HostDirectory, Htpasswd, Tenant, UsersFile};
 use crate::engine::client::Proxies;
@@ -13,22 +13,15 @@ use crate::engine::engine::Standing;
 use crate::engine::keys;
 use crate::engine::metrics::Metrics;
 use crate::engine::process::ProcessPage;
-#[cfg(feature = "redis")]
-use crate::engine::servers;
+use crate::engine::stores;
 use crate::engine::{Engine, Site};
 use crate::parse::header;
 use crate::password::permits::Permits;
 use crate::password::verified::Cache;
 use crate::password::{self, Format, Hasher};
 use crate::profile::{self, Overrides, Profile};
-use crate::store::{Memory, Store, memory};
 use crate::throttle::{self, Throttle};
 use crate::token::{Binding, Sealer};
-#[cfg(feature = "shared")]
-use crate::{
-    engine::config::Lasting,
-    store::{Shared, shared},
-};
 use parking_lot::Mutex;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -67,19 +60,38 @@ pub(crate) struct Defaults {
     pub gates: BTreeMap<String, BTreeMap<String, Secret>>,
     pub session: SessionSection,
     pub token_lifetime: Option<u32>,
-    pub keyring: String,
 }
 
 pub(crate) fn engine(config: Config) -> Result<Engine> {
-    let Config { file, folder, tree, directory: host, audit, clock, makes_store, .. } = config;
+    let Config { file, folder, tree, directory: host, audit, clock, makes_store, store_aside, .. } = config;
     let in_file = |e: Error| e.at(&file);
     let clock = clock.unwrap_or_else(Clock::system);
     let site = site_name(&tree).map_err(in_file)?;
-    let (keyring, keyring_words, watch) = keys::read(&tree.keyring, &folder, clock.now()).map_err(in_file)?;
+    let found = keys::read(&tree.keyring, &folder, &site, clock.now()).map_err(in_file)?;
     let policy = password_policy(&tree).map_err(in_file)?;
     let max_password = policy.max_password;
-    let site_key = |label: &str| keyring.site_key(label);
-    let directory = directory(host, &tree, &folder, &policy, site_key("janua/1 dummy"), &clock).map_err(in_file)?;
+    let dummy = found.ring.site_key("janua/1 dummy");
+    let directory = directory(host, &tree, &folder, &policy, dummy, &clock).map_err(in_file)?;
+    let system = Clock::system();
+    let wanted = stores::Wanted {
+        section: &tree.store,
+        folder: &folder,
+        makes: makes_store,
+        site: &site,
+        keyring: &found.ring,
+        // Another time than the system's is for what is tried out, not for what is kept.
+        clock: if store_aside { &system } else { &clock },
+    };
+    let store = match store_aside {
+        true => stores::memory(directory.revoked(), &clock),
+        false => wanted.store(directory.revoked()),
+    };
+    let store = store.map_err(in_file)?;
+    let keys_store = match store_aside {
+        true => wanted.store(Vec::new()),
+        false => Ok(Arc::clone(&store)),
+    };
+    let (keyring, keys) = found.settle(keys_store, makes_store).map_err(in_file)?;
     let page = Arc::new(ProcessPage::new());
     let throttle_settings =
         throttle::Settings { alarm_per_minute: tree.throttle.alarm_per_minute, ..throttle::Settings::default() };
@@ -93,31 +105,31 @@ pub(crate) fn engine(config: Config) -> Result<Engine> {
         max_password,
         proxies: Proxies::parse(&engine.trusted_proxies).map_err(in_file)?,
         strip: strip_list(&tree.headers).map_err(in_file)?,
-        store: store(&tree, &folder, makes_store, directory.revoked(), &site, &keyring, &clock).map_err(in_file)?,
+        store,
         directory,
         hasher: Hasher::new(policy)?,
         permits: Permits::new(tree.password.places.max(1) as usize),
-        throttle: Throttle::new(throttle_settings, site_key("janua/1 throttle")),
+        throttle: Throttle::new(throttle_settings, keyring.site_key("janua/1 throttle")),
         verified: Cache::new(REMEMBERED_PAIRS, page.clone()),
-        names: site_key("janua/1 names"),
+        names: keyring.site_key("janua/1 names"),
         ended: Mutex::default(),
         audit,
         clock_alarm: Standing::default(),
         guessing_alarm: Standing::default(),
-        keyring_alarm: Standing::default(),
+        sharing_alarm: Standing::default(),
         metrics: Metrics::new(),
         process: page,
         inward: tree.headers.clone(),
-        defaults: Defaults::new(tree, keyring_words, folder, file),
+        defaults: Defaults::new(tree, folder, file),
         sealer: Sealer::new(Arc::new(keyring), clock.clone()),
-        keys: watch,
+        keys,
         clock,
         site,
     })
 }
 
 impl Defaults {
-    fn new(tree: Tree, keyring: String, folder: PathBuf, file: String) -> Defaults {
+    fn new(tree: Tree, folder: PathBuf, file: String) -> Defaults {
         let secrets = |gates: BTreeMap<String, String>| {
             gates.into_iter().map(|(name, value)| (name, Secret::new(value.into_bytes()))).collect()
         };
@@ -128,7 +140,6 @@ impl Defaults {
             settings: tree.settings,
             token_lifetime: tree.token.lifetime.map(|s| s.0),
             session: tree.session,
-            keyring,
             folder,
             file,
         }
@@ -199,60 +210,6 @@ fn password_policy(tree: &Tree) -> Result<password::Policy> {
         weak: weak.collect::<Result<Vec<_>>>()?,
         ..password::Policy::default()
     })
-}
-
-#[allow(clippy::too_many_arguments, unused_variables)]
-fn store(
-    tree: &Tree,
-    folder: &Path,
-    makes: bool,
-    floors: Vec<(String, u64)>,
-    site: &str,
-    keyring: &Keyring,
-    clock: &Clock,
-) -> Result<Box<dyn Store>> {
-    let section = &tree.store;
-    if let (Some(key), false) = (section.first_of_servers(), section.kind == "redis") {
-        return Err(Error::invalid(format!("store.{key} is for store.kind = \"redis\"")));
-    }
-    match (section.kind.as_str(), &section.path) {
-        ("memory", None) => {
-            // Tokens outlive the process that made them and are good in others of the same keyring.
-            let settings = memory::Settings { longest_secs: LONGEST_LIFE, older: memory::Older::Accepted, floors };
-            Ok(Box::new(Memory::new(settings, clock.now())?))
-        }
-        ("memory", Some(_)) => {
-            Err(Error::invalid("store.path is for store.kind = \"shared\"; the memory store keeps nothing on disk"))
-        }
-        #[cfg(feature = "shared")]
-        ("shared", Some(path)) => {
-            let durability = match section.durability {
-                Lasting::Process => shared::Durability::Process,
-                Lasting::Disk => shared::Durability::Disk,
-            };
-            let settings = shared::Settings::new(folder.join(path), durability, LONGEST_LIFE, floors);
-            Ok(Box::new(Shared::new(shared::Settings { create: makes, ..settings }, clock.clone())))
-        }
-        #[cfg(feature = "shared")]
-        ("shared", None) => Err(Error::invalid(
-            "store.kind = \"shared\" needs store.path, a folder for the processes of this machine and nobody else",
-        )),
-        #[cfg(feature = "redis")]
-        ("redis", _) => servers::redis(section, folder, makes, site, keyring, LONGEST_LIFE, floors, clock)
-            .map(|store| Box::new(store) as _),
-        #[cfg(not(feature = "shared"))]
-        ("shared", _) => Err(missing("shared")),
-        #[cfg(not(feature = "redis"))]
-        ("redis", _) => Err(missing("redis")),
-        ("host", _) => Err(missing("host")),
-        (other, _) => Err(Error::invalid(format!(
-            "store.kind = \"{other}\" is unknown; known are \"memory\", \"shared\" and \"redis\""
-        ))),
-    }
-}
-
-fn missing(kind: &str) -> Error {
-    Error::invalid(format!("store.kind = \"{kind}\" is not in this build; \"memory\" is"))
 }
 
 fn strip_list(headers: &HeadersSection) -> Result<Vec<String>> {

@@ -6,8 +6,15 @@ use crate::base::{Error, Result};
 use crate::parse::{Request, header};
 use std::net::IpAddr;
 
-/// Networks of proxies whose word is taken.
-pub(crate) struct Proxies(Vec<(IpAddr, u8)>);
+/// What the configuration calls the peers of Unix sockets; hosts give their address as this, with or without a path.
+const SOCKETS: &str = "unix:";
+
+/// Proxies whose word is taken.
+pub(crate) struct Proxies {
+    networks: Vec<(IpAddr, u8)>,
+    /// And whoever comes over a Unix socket.
+    sockets: bool,
+}
 
 /// The client as the rules of the engine see it.
 #[derive(Clone, Copy)]
@@ -19,15 +26,19 @@ pub(crate) struct Client<'r> {
 }
 
 impl Proxies {
-    /// Reads addresses and networks (`10.0.0.0/8`, `::1`).
+    /// Reads addresses and networks (`10.0.0.0/8`, `::1`), and `unix:`.
     pub fn parse(list: &[String]) -> Result<Proxies> {
-        list.iter().map(|item| network(item)).collect::<Result<Vec<_>>>().map(Proxies)
+        let addresses = list.iter().filter(|item| *item != SOCKETS);
+        let networks = addresses.map(|item| network(item)).collect::<Result<Vec<_>>>()?;
+        Ok(Proxies { sockets: networks.len() < list.len(), networks })
     }
 
     /// The client of a request. Costs nothing when no proxy is configured.
     pub fn client<'r>(&self, request: &Request<'r>) -> Client<'r> {
         let peer = Client { address: request.client, secure: request.secure };
-        if self.0.is_empty() || !self.trusts(request.client) {
+        // Only a peer is believed to be a socket's, never what stands in a header.
+        let socket = self.sockets && request.client.starts_with(SOCKETS.as_bytes());
+        if !socket && (self.networks.is_empty() || !self.trusts(request.client)) {
             return peer;
         }
         let mut address = request.client;
@@ -50,7 +61,7 @@ impl Proxies {
 
     fn trusts(&self, address: &[u8]) -> bool {
         let parsed = std::str::from_utf8(address).ok().and_then(|a| a.parse::<IpAddr>().ok());
-        parsed.is_some_and(|a| self.0.iter().any(|(net, bits)| covers(*net, *bits, a.to_canonical())))
+        parsed.is_some_and(|a| self.networks.iter().any(|(net, bits)| covers(*net, *bits, a.to_canonical())))
     }
 }
 
@@ -69,7 +80,11 @@ fn bare(hop: &[u8]) -> &[u8] {
 }
 
 fn network(item: &str) -> Result<(IpAddr, u8)> {
-    let wrong = || Error::invalid(format!("engine.trusted_proxies: `{item}` is no address or network like 10.0.0.0/8"));
+    let wrong = || {
+        Error::invalid(format!(
+            "engine.trusted_proxies: `{item}` is no address, no network like 10.0.0.0/8 and not unix:"
+        ))
+    };
     let (address, bits) = item.split_once('/').map_or((item, None), |(a, b)| (a, Some(b)));
     let address: IpAddr = address.parse().map_err(|_| wrong())?;
     let most = if address.is_ipv4() { 32 } else { 128 };
@@ -96,6 +111,19 @@ mod tests {
     use super::*;
     use crate::parse::{Body, Header};
 
+    fn plain() -> Request<'static> {
+        Request {
+            method: b"GET",
+            path: b"/",
+            raw_path: b"/",
+            query: b"",
+            client: b"",
+            headers: &[],
+            body: Body::NotRead,
+            secure: false,
+        }
+    }
+
     fn client(peer: &str, headers: &[(&'static str, &'static str)]) -> (String, bool) {
         client_over(peer, headers, false)
     }
@@ -103,16 +131,7 @@ mod tests {
     fn client_over(peer: &str, headers: &[(&'static str, &'static str)], secure: bool) -> (String, bool) {
         let proxies = Proxies::parse(&["10.0.0.0/8".into(), "::1".into()]).unwrap();
         let headers: Vec<_> = headers.iter().map(|(n, v)| Header { name: n.as_bytes(), value: v.as_bytes() }).collect();
-        let request = Request {
-            method: b"GET",
-            path: b"/",
-            raw_path: b"/",
-            query: b"",
-            client: peer.as_bytes(),
-            headers: &headers,
-            body: Body::NotRead,
-            secure,
-        };
+        let request = Request { client: peer.as_bytes(), headers: &headers, secure, ..plain() };
         let client = proxies.client(&request);
         (String::from_utf8_lossy(client.address).into_owned(), client.secure)
     }
@@ -144,6 +163,28 @@ mod tests {
         ] {
             assert_eq!(client("10.1.2.3", &[("X-Forwarded-For", hops)]).0, expected, "{hops}");
         }
+    }
+
+    #[test]
+    fn a_unix_socket_is_believed_where_the_configuration_names_it() {
+        let headers = [Header { name: b"X-Forwarded-For", value: b"198.51.100.7, 203.0.113.9" }];
+        let of = |list: &[&str], peer: &'static str, value: &'static str| {
+            let proxies = Proxies::parse(&list.iter().map(|item| (*item).to_owned()).collect::<Vec<_>>()).unwrap();
+            let headers = headers.map(|header| Header { value: value.as_bytes(), ..header });
+            let request = Request { client: peer.as_bytes(), headers: &headers, ..plain() };
+            String::from_utf8_lossy(proxies.client(&request).address).into_owned()
+        };
+        for peer in ["unix:", "unix:/run/app.sock"] {
+            assert_eq!(of(&["unix:"], peer, "198.51.100.7, 203.0.113.9"), "203.0.113.9");
+            assert_eq!(of(&["::1", "unix:", "203.0.113.0/24"], peer, "198.51.100.7, 203.0.113.9"), "198.51.100.7");
+            assert_eq!(of(&["unix:"], peer, ""), peer, "no word, no address");
+            assert_eq!(of(&["127.0.0.1"], peer, "203.0.113.9"), peer, "not named");
+        }
+        for peer in ["", "unix", "127.0.0.1"] {
+            assert_eq!(of(&["unix:"], peer, "203.0.113.9"), peer, "no socket");
+        }
+        let hop = of(&["unix:"], "unix:", "198.51.100.7, unix:");
+        assert_ne!(hop, "198.51.100.7", "a hop that claims to be a socket is not trusted");
     }
 
     #[test]

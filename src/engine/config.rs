@@ -3,15 +3,18 @@
 //! Read here, validated here and in [`Engine::build`](super::Engine::build); nothing else reads configuration. Unknown
 //! keys are errors that name the line and the nearest known key. See `docs/configuration.md`.
 
+mod keyring;
 mod store;
 
 use crate::base::{Clock, Error, Result, document};
-use crate::engine::keys::KeySource;
 use crate::engine::{Audit, HostDirectory};
+pub(crate) use keyring::{KeySource, KeyringSection};
 use serde::{Deserialize, Deserializer};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-pub(crate) use store::{Lasting, StoreSection};
+#[cfg(feature = "shared")]
+pub(crate) use store::Lasting;
+pub(crate) use store::StoreSection;
 
 /// A configuration in the making. One thread. Holds gate secrets, hence no `Debug`.
 pub struct Config {
@@ -23,6 +26,8 @@ pub struct Config {
     pub(crate) clock: Option<Clock>,
     /// Whether attaching makes a store where there is none.
     pub(crate) makes_store: bool,
+    /// Whether sessions live in this process, whatever `tree` says of the store.
+    pub(crate) store_aside: bool,
     text: String,
     set: toml::Table,
 }
@@ -43,6 +48,7 @@ impl Config {
             audit: None,
             clock: None,
             makes_store: true,
+            store_aside: false,
             text: String::new(),
             set: toml::Table::new(),
         }
@@ -118,9 +124,11 @@ impl Config {
         self.makes_store = false;
     }
 
-    /// A store of this process alone, whatever the file says: for trying out what must change nothing.
+    /// A store of this process alone, whatever the file says: for trying out what must change nothing. Keys that lie in the
+    /// store of the file are read from there, if a host made it.
     pub fn set_store_aside(&mut self) {
-        self.tree.store = StoreSection::default();
+        self.store_aside = true;
+        self.makes_store = false;
     }
 
     /// A path of the file, counted from the file's folder.
@@ -140,28 +148,7 @@ impl Config {
 
     /// Whether its store is one that several processes share.
     pub fn shares_store(&self) -> bool {
-        self.tree.store.kind == "shared"
-    }
-
-    /// The keyring's file; none when it is ephemeral, in the environment, or not named.
-    pub fn keyring_path(&self) -> Option<PathBuf> {
-        match self.tree.keyring.source() {
-            Some(KeySource::File(path)) => Some(self.path(path)),
-            _ => None,
-        }
-    }
-
-    /// The environment variable that holds the keyring, where one does.
-    pub fn keyring_variable(&self) -> Option<&str> {
-        match self.tree.keyring.source() {
-            Some(KeySource::Environment(name)) => Some(name),
-            _ => None,
-        }
-    }
-
-    /// After how many seconds of signing a key is to be rotated, if the configuration says.
-    pub fn keyring_rotation(&self) -> Option<u32> {
-        self.tree.keyring.rotate.map(|span| span.0)
+        matches!(self.tree.store.kind.as_str(), "shared" | "redis")
     }
 
     /// The life of tokens in seconds, if the configuration says; else the profile's counts.
@@ -278,14 +265,6 @@ impl Default for EngineSection {
 pub(crate) enum Csrf {
     Origin,
     Off,
-}
-
-#[derive(Deserialize, Default)]
-#[serde(deny_unknown_fields, default)]
-pub(crate) struct KeyringSection {
-    pub path: Option<String>,
-    /// For people and their timers; an engine changes no keyring.
-    pub rotate: Option<Seconds>,
 }
 
 #[derive(Deserialize, Default)]
@@ -430,15 +409,5 @@ mod tests {
         let config = config("[keyring]\npath='k.toml'\n[directory]\nusers='/srv/u.toml'").unwrap();
         assert_eq!(config.keyring_path(), Some(PathBuf::from("/etc/janua/k.toml")));
         assert_eq!(config.users_path(), Some(PathBuf::from("/srv/u.toml")));
-    }
-
-    #[test]
-    fn keys_come_from_a_file_a_variable_or_nowhere() {
-        let read = |path: &str| config(&format!("[keyring]\npath='{path}'\nrotate='90d'")).unwrap();
-        assert_eq!(read("env:RING").keyring_variable(), Some("RING"));
-        assert_eq!(read("env:RING").keyring_path(), None);
-        assert_eq!(read("./env:RING").keyring_path(), Some(PathBuf::from("/etc/janua/./env:RING")));
-        assert_eq!((read("ephemeral").keyring_path(), read("ephemeral").keyring_variable()), (None, None));
-        assert_eq!(read("k").keyring_rotation(), Some(90 * 86_400));
     }
 }

@@ -31,7 +31,7 @@ pub enum WaitClass {
     None = 0,
     /// A password hash: tens of milliseconds of one core.
     Hash = 1,
-    /// The store, the directory or the keyring's file.
+    /// The store, the directory or the keyring.
     Store = 2,
     /// A Kerberos or NTLM ticket.
     Ticket = 3,

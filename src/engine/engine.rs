@@ -1,12 +1,11 @@
 //! The engine: keys, store, directory and throttle of one configuration in one process.
 //!
 //! Built once and never changed; a new configuration is a new engine that the host swaps in. Users and keys are followed
-//! in their files (see `keys`). Building reads files and checks everything, opens no store and starts nothing; each
+//! where they lie (see `keys`). Building reads files and checks everything, opens no store and starts nothing; each
 //! process attaches before it decides.
 
 use crate::base::{Clock, Error, Now, Reason, Result, Status};
 use crate::crypto::keyring::KeyId;
-use crate::crypto::keyring_watch::Watch;
 use crate::crypto::mac::MacKey;
 use crate::directory::Directory;
 use crate::engine::audit::{Audit, Event, EventKind};
@@ -15,6 +14,7 @@ use crate::engine::config::HeadersSection;
 use crate::engine::csrf::CrossSite;
 use crate::engine::decide::Stop;
 use crate::engine::decision::WaitClass;
+use crate::engine::keys::Keys;
 use crate::engine::metrics::Metrics;
 use crate::engine::process::ProcessPage;
 use crate::engine::subject::floor_key;
@@ -47,9 +47,9 @@ pub struct Engine {
     /// Canonical names that no request may bring in.
     pub(crate) strip: Vec<String>,
     pub(crate) sealer: Sealer,
-    /// The file that the sealer's ring follows; none for keys of another place.
-    pub(crate) keys: Option<Watch>,
-    pub(crate) store: Box<dyn Store>,
+    /// What the sealer's ring follows.
+    pub(crate) keys: Keys,
+    pub(crate) store: Arc<dyn Store>,
     pub(crate) directory: Box<dyn Directory>,
     pub(crate) hasher: Hasher,
     pub(crate) permits: Permits,
@@ -62,7 +62,7 @@ pub struct Engine {
     pub(crate) audit: Option<Box<dyn Audit>>,
     pub(crate) clock_alarm: Standing,
     pub(crate) guessing_alarm: Standing,
-    pub(crate) keyring_alarm: Standing,
+    pub(crate) sharing_alarm: Standing,
     pub(crate) metrics: Metrics,
     /// What sites are made from.
     pub(crate) defaults: build::Defaults,
@@ -104,16 +104,26 @@ impl Engine {
     }
 
     /// Prepares this process. Idempotent; to be called once in each process after forking.
+    ///
+    /// Errors: what keeps the store from being opened, or the keyring in it from being read.
     pub fn attach(&self) -> Result<()> {
         if self.is_attached() {
             return Ok(());
         }
         self.store.attach()?;
-        if let Some(page) = self.store.permits() {
-            self.permits.share(&page, permits::LIFE)?;
-        }
+        // What cannot be shared is this process's own, never without a limit; maintenance says so and tries again.
+        let _ = self.share();
+        self.throttle.prepare();
+        self.begin_keys()?;
         // Draws the page's key anew, after dropping what was remembered under the old one.
         self.verified.reset_if_forked()
+    }
+
+    /// Shares hash permits and failure counts with the machine's other processes, where the store has a folder for that.
+    fn share(&self) -> Result<()> {
+        let Some(folder) = self.store.page_folder() else { return Ok(()) };
+        let permits = self.permits.share(&folder.join("permits"), permits::LIFE);
+        self.throttle.share(&folder).and(permits)
     }
 
     /// Whether this process has attached.
@@ -128,11 +138,12 @@ impl Engine {
         Err(Error::new(Status::Fork, "this process has not attached the engine: call attach after forking"))
     }
 
-    /// Re-reads the keyring and the users when their file changed, follows the clock, sweeps what has ended, for about
-    /// `budget`.
+    /// Re-reads the keyring and the users when they changed, rotates a keyring in the store that is due, follows the clock,
+    /// sweeps what has ended, for about `budget`.
     ///
     /// Call it about every second off the event loop. Errors: `Fork`; or `Invalid`/`Unavailable`/`Refused` when the
-    /// keyring or the users file became unreadable, or the keyring older: the last good keys and users stay.
+    /// keyring or the users file became unreadable, or the keyring older: the last good keys and users stay; or
+    /// `Unavailable` while failure counts or hash permits cannot be shared, and this process has its own.
     pub fn maintain(&self, budget: Duration) -> Result<()> {
         self.attached()?;
         self.clock_alarm.follow(self.clock.follow().is_some(), || self.alarm(Reason::Undecided, "clock"));
@@ -143,7 +154,9 @@ impl Engine {
         let entries = usize::try_from(budget.as_micros()).unwrap_or(usize::MAX).clamp(64, 1 << 20);
         self.store.sweep(now, entries);
         let keys = self.follow_keys();
-        self.end_changed().and(keys).and(tended)
+        let shared = self.share();
+        self.sharing_alarm.follow(shared.is_err(), || self.alarm(Reason::Undecided, "sharing"));
+        self.end_changed().and(tended).and(keys).and(shared)
     }
 
     /// Writes the use of a session down, or notes it where this call may not wait; `true` asks for maintenance. What
@@ -314,7 +327,7 @@ impl Engine {
             ("site", self.site.clone()),
             ("store", self.store.kind().to_owned()),
             ("directory", self.directory.name().to_owned()),
-            ("keyring", self.defaults.keyring.clone()),
+            ("keyring", self.keys.words.clone()),
         ]
     }
 

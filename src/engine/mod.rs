@@ -26,6 +26,7 @@ mod respond;
 #[cfg(feature = "redis")]
 mod servers;
 pub mod site;
+mod stores;
 mod subject;
 #[cfg(test)]
 mod waits;

@@ -185,7 +185,7 @@ impl Asked<'_> {
         let (mut room, mut again) = (TokenRoom::new(), None);
         let mut opened = self.engine.sealer.open(&self.site.token, token, self.now, &mut room);
         if opened == Err(Reason::TokenForeign) && self.engine.ask_for_keys(self.now, self.fast)? {
-            self.note(|| "the token names a key that was not known: the keyring's file was read again".to_owned());
+            self.note(|| "the token names a key that was not known: the keyring was read again".to_owned());
             let room = again.insert(TokenRoom::new());
             opened = self.engine.sealer.open(&self.site.token, token, self.now, room);
         }

@@ -2,10 +2,11 @@
 //!
 //! Called by `engine::build`. Errors name the key and the mend, and never repeat a secret.
 
-use crate::base::{Clock, Error, Result, Secret};
-use crate::crypto::keyring::Keyring;
+use crate::base::{Error, Result, Secret};
 use crate::crypto::secret_file;
+use crate::engine::build::LONGEST_LIFE;
 use crate::engine::config::StoreSection;
+use crate::engine::stores::{Floors, Wanted};
 use crate::store::Redis;
 use crate::store::redis::{Keys, Kind, Login, Server, Settings, Tls};
 use std::path::Path;
@@ -18,18 +19,9 @@ const TIMEOUT: Duration = Duration::from_millis(250);
 /// The longest for which what is known may count while the servers are down.
 const LONGEST_STALE: Duration = Duration::from_secs(3600);
 
-/// The store. `makes`: its folder may be made; `site`: whose sessions it keeps.
-#[allow(clippy::too_many_arguments)]
-pub(crate) fn redis(
-    section: &StoreSection,
-    folder: &Path,
-    makes: bool,
-    site: &str,
-    keyring: &Keyring,
-    longest_secs: u32,
-    floors: Vec<(String, u64)>,
-    clock: &Clock,
-) -> Result<Redis> {
+/// The store.
+pub(crate) fn redis(wanted: &Wanted<'_>, floors: Floors) -> Result<Redis> {
+    let Wanted { section, folder, keyring, clock, .. } = *wanted;
     let (kind, servers) = servers(section)?;
     let secured = servers.iter().any(Server::is_secured);
     let timeout = section.timeout.map_or(TIMEOUT, |span| span.0);
@@ -59,11 +51,12 @@ pub(crate) fn redis(
         connections: connections as usize,
         replicas,
         // Who only looks in hashes nothing, and makes nothing.
-        path: section.path.as_ref().filter(|_| makes).map(|path| folder.join(path)),
-        site: site.to_owned(),
+        path: section.path.as_ref().filter(|_| wanted.makes).map(|path| folder.join(path)),
+        site: wanted.site.to_owned(),
         keys,
-        longest_secs,
+        longest_secs: LONGEST_LIFE,
         floors,
+        create: wanted.makes,
         server_time: !clock.is_fake(),
     };
     Ok(Redis::new(settings, clock.clone()))

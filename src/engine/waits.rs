@@ -169,7 +169,7 @@ impl House {
         config.set_audit(Box::new(Ears(knobs.clone())));
         let mut engine = build::engine(config).unwrap();
         let settings = Settings { longest_secs: build::LONGEST_LIFE, older: Older::Accepted, floors: Vec::new() };
-        engine.store = Box::new(Waiting(Memory::new(settings, clock.now()).unwrap(), knobs.clone()));
+        engine.store = Arc::new(Waiting(Memory::new(settings, clock.now()).unwrap(), knobs.clone()));
         let engine = Arc::new(engine);
         engine.attach().unwrap();
         House { engine, knobs, clock, out: Mutex::default(), _folder: folder }

@@ -48,7 +48,8 @@ pub struct janua_request {
     pub raw_path: janua_str,
     /// What follows the first `?`, as received.
     pub query: janua_str,
-    /// The peer's address as text, without a port. Trusted proxies are the engine's business.
+    /// The peer's address as text, without a port; `unix:` for a Unix socket. Trusted proxies are the
+    /// engine's business.
     pub client: janua_str,
     /// With JANUA_REQUEST_BODY_GIVEN. The bytes judged must be the bytes forwarded.
     pub body: janua_str,

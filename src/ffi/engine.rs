@@ -101,12 +101,14 @@ pub unsafe extern "C" fn janua_engine_check_workers(
     })
 }
 
-/// Prepares this process: opens the store, draws this process's keys. Once in each process that
+/// Prepares this process: opens the store, reads the keyring where that is in the store (the first
+/// process makes it), draws this process's keys. Once in each process that
 /// decides, after its last fork; calling it again does nothing. Until then every other call on the
 /// engine and its sites answers JANUA_E_FORK.
 ///
 /// *Returns*: JANUA_OK; JANUA_E_UNAVAILABLE when the store cannot be opened, and JANUA_E_INVALID when
-/// its folder is open to other users or holds something else, with a message that names the mend;
+/// its folder is open to other users or holds something else, or a keyring that the master key does
+/// not open, with a message that names the mend;
 /// JANUA_E_FORK when the process that this one was forked from had the store in use (the memory store:
 /// copies that no log-out would reach; the shared store: attach after the last fork); JANUA_E_RANDOM;
 /// JANUA_E_NULL. *Blocks*: opens the store. *Since*: 0.1.0.
@@ -119,14 +121,14 @@ pub unsafe extern "C" fn janua_engine_attach(engine: *const janua_engine, err: *
     })
 }
 
-/// Does what is due by the clock: follows changed keys and users, sweeps ended sessions a few at a
-/// time, follows the system's clock. Call it about every second from one thread that may wait, and
+/// Does what is due by the clock: follows changed keys and users, rotates a keyring in the store,
+/// sweeps ended sessions a few at a time, follows the system's clock. Call it about every second from one thread that may wait, and
 /// soon after a decision asked for it (`followup`). It stops after about `budget_us` microseconds
 /// and goes on where it stopped at the next call. A host that never calls it stays safe: ends are
 /// judged at each check, not by sweeping.
 ///
 /// *Returns*: JANUA_OK; JANUA_E_UNAVAILABLE when a file or the store did not answer; JANUA_E_INVALID
-/// for a file that is wrong, JANUA_E_REFUSED for a keyring that is older than the one in force or
+/// for a file or a keyring that is wrong, JANUA_E_REFUSED for a keyring that is older than the one in force or
 /// another one (what was read last stays in force each time); JANUA_E_FORK; JANUA_E_NULL. *Blocks*: may wait. *Since*: 0.1.0.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn janua_maintain(

@@ -29,8 +29,21 @@ pub fn canonical(name: &[u8]) -> String {
     name.iter().map(|&byte| char::from(fold(byte))).collect()
 }
 
+/// What each byte is compared as: by a table, for each header of a request is compared with several names.
+const FOLDED: [u8; 256] = {
+    let mut folded = [b'_'; 256];
+    let mut byte = 0;
+    while byte < 128 {
+        if (byte as u8).is_ascii_alphanumeric() {
+            folded[byte] = (byte as u8).to_ascii_lowercase();
+        }
+        byte += 1;
+    }
+    folded
+};
+
 const fn fold(byte: u8) -> u8 {
-    if byte.is_ascii_alphanumeric() { byte.to_ascii_lowercase() } else { b'_' }
+    FOLDED[byte as usize]
 }
 
 /// The value of the header `name`, if there is one.
@@ -95,6 +108,14 @@ mod tests {
         assert!(canonical_same("X-\u{fc}".as_bytes(), b"X___"), "bytes, not characters");
         assert!(!canonical_same(b"XForwardedUser", b"X-Forwarded-User"));
         assert!(!canonical_same(b"X-Forwarded-User-", b"X-Forwarded-User"));
+    }
+
+    #[test]
+    fn every_byte_is_folded_as_the_rule_says() {
+        for byte in 0..=255u8 {
+            let expected = if byte.is_ascii_alphanumeric() { byte.to_ascii_lowercase() } else { b'_' };
+            assert_eq!(fold(byte), expected, "{byte:#04x}");
+        }
     }
 
     #[test]

@@ -29,11 +29,8 @@ mod md5crypt;
 pub mod permits;
 mod phc;
 mod shacrypt;
-#[cfg(unix)]
 mod slots;
 mod stored;
-#[cfg(unix)]
-mod sys;
 pub mod verified;
 
 pub use hasher::{Hasher, Verified};

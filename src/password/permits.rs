@@ -4,9 +4,8 @@
 //! its memory for each of them: the number of places is the bound on memory. Counts this process, and all processes of
 //! a machine once they [`share`](Permits::share) a page.
 
-#[cfg(unix)]
 use super::slots::{Slot, Slots};
-use crate::base::{Error, Reason, Result as Done};
+use crate::base::{Reason, Result as Done};
 use once_cell::sync::OnceCell;
 use parking_lot::{Condvar, Mutex};
 use std::path::Path;
@@ -17,9 +16,6 @@ pub const LIFE: Duration = Duration::from_secs(30);
 
 /// How often a place is looked for that another process may give back.
 const LOOK: Duration = Duration::from_millis(2);
-
-#[cfg(not(unix))]
-type Slots = ();
 
 /// Places for hashing. Any thread; not used across a fork.
 #[derive(Debug)]
@@ -34,7 +30,6 @@ pub struct Permits {
 #[derive(Debug)]
 pub struct Permit<'a> {
     permits: &'a Permits,
-    #[cfg(unix)]
     slot: Option<Slot>,
 }
 
@@ -46,20 +41,11 @@ impl Permits {
 
     /// Shares the places with all processes that share the page in this file: no more than they are run at once on the
     /// whole machine. `life`: for how long a place is another's at most, should its taker die. Once; called when a
-    /// process attaches.
-    #[cfg(unix)]
+    /// process attaches, and again until it succeeds.
+    ///
+    /// Errors: the page cannot be had; the places are this process's own until it can.
     pub fn share(&self, path: &Path, life: Duration) -> Done<()> {
-        let open = || {
-            let failed = |e| Error::unavailable(format!("{}: cannot be shared: {e}", path.display()));
-            Slots::open(path, life)?.map_err(failed)
-        };
-        self.shared.get_or_try_init(open).map(drop)
-    }
-
-    /// Places are shared by no other process here.
-    #[cfg(not(unix))]
-    pub fn share(&self, path: &Path, _life: Duration) -> Done<()> {
-        Err(Error::invalid(format!("{}: this system shares no places for hashing", path.display())))
+        self.shared.get_or_try_init(|| Slots::open(path, life)).map(drop)
     }
 
     /// Takes a place, waiting at most `wait` for one. Zero never waits.
@@ -83,7 +69,6 @@ impl Permits {
     }
 
     /// The place that was taken in this process, and one of the machine's. Dropping it gives both back.
-    #[cfg(unix)]
     fn machine_wide(&self, start: Instant, wait: Duration) -> Result<Permit<'_>, Reason> {
         let mut permit = Permit { permits: self, slot: None };
         let Some(slots) = self.shared.get() else { return Ok(permit) };
@@ -99,11 +84,6 @@ impl Permits {
         }
     }
 
-    #[cfg(not(unix))]
-    fn machine_wide(&self, _start: Instant, _wait: Duration) -> Result<Permit<'_>, Reason> {
-        Ok(Permit { permits: self })
-    }
-
     /// Places taken now, and places in all.
     pub fn in_use(&self) -> (usize, usize) {
         (*self.taken.lock(), self.places)
@@ -112,7 +92,6 @@ impl Permits {
 
 impl Drop for Permit<'_> {
     fn drop(&mut self) {
-        #[cfg(unix)]
         if let (Some(slots), Some(slot)) = (self.permits.shared.get(), &self.slot) {
             slots.give_back(slot);
         }

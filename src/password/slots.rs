@@ -5,12 +5,13 @@
 //! finds its slot another's, and gives nothing back. The page is disposable: whatever it holds, at worst a few hashes
 //! too many run for a while.
 
-use super::sys::Page;
-use crate::base::{Result, random, sys};
-use std::io;
+use crate::base::{Page, Result, random, sys};
 use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
+
+/// Words of the page: no machine has more places.
+const WORDS: usize = 512;
 
 /// Bits of a taker's number.
 const NUMBER: u32 = 24;
@@ -37,10 +38,10 @@ fn now() -> u64 {
 
 impl Slots {
     /// Shares the page in the file `path`.
-    pub(super) fn open(path: &Path, life: Duration) -> Result<io::Result<Slots>> {
+    pub(super) fn open(path: &Path, life: Duration) -> Result<Slots> {
         let number = u64::from_le_bytes(random::array()?);
         let life = u64::try_from(life.as_millis()).unwrap_or(u64::MAX >> NUMBER);
-        Ok(Page::open(path).map(|page| Slots { page, life, number: AtomicU64::new(number) }))
+        Ok(Slots { page: Page::shared(path, WORDS)?, life, number: AtomicU64::new(number) })
     }
 
     /// Takes one of the first `places` slots, if one is free.
@@ -65,14 +66,14 @@ impl Slots {
     }
 }
 
-#[cfg(test)]
+#[cfg(all(test, unix))]
 mod tests {
     use super::*;
     use crate::crypto::scratch::Scratch;
     use std::thread::sleep;
 
     fn slots(folder: &Scratch, life: u64) -> Slots {
-        Slots::open(&folder.path("permits"), Duration::from_millis(life)).unwrap().unwrap()
+        Slots::open(&folder.path("permits"), Duration::from_millis(life)).unwrap()
     }
 
     #[test]

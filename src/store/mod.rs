@@ -215,8 +215,9 @@ pub trait Store: Send + Sync {
         Ok(())
     }
 
-    /// A file of the machine that its processes share hash permits through; disposable.
-    fn permits(&self) -> Option<PathBuf> {
+    /// A folder of this machine for pages that its processes share, beside the store: hash permits and failure counts,
+    /// which are disposable. Nobody else may enter it. Asked once attached; none: each process has its own.
+    fn page_folder(&self) -> Option<PathBuf> {
         None
     }
 
@@ -290,6 +291,20 @@ pub trait Store: Send + Sync {
 
     /// How many sessions are held, those that are over but not swept among them.
     fn count(&self) -> Result<usize, Unavailable>;
+
+    /// A small text that all processes of the store share, by its name (at most 300 bytes): what was put there last, and
+    /// that it is there no process forgets, a crash of the machine included. `Ok(None)`: there is none, for sure.
+    ///
+    /// Every [`multi_process`](Store::multi_process) store keeps such texts; one of a single process has nothing to share.
+    fn document(&self, _name: &str) -> Result<Option<Vec<u8>>, Unavailable> {
+        Err(Unavailable)
+    }
+
+    /// Puts `new` in the place of exactly `old`, in one step; `None` stands for no document. `false`: another was there,
+    /// and is there still. It is on disk when this returns `true`; after [`Unavailable`] either may be there.
+    fn replace_document(&self, _name: &str, _old: Option<&[u8]>, _new: &[u8]) -> Result<bool, Unavailable> {
+        Err(Unavailable)
+    }
 
     /// Removes what is over, in steps: looks at no more than `budget` entries and returns at how many. Fewer than
     /// `budget`: nothing is due. Called by maintenance about every second; a store that is never swept still answers

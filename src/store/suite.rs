@@ -4,6 +4,7 @@
 //! `testing`. It looks through the trait alone and so knows nothing of how a store keeps its rows. A broken rule
 //! panics at the line that names it.
 
+mod documents;
 mod ends;
 mod made;
 mod orders;
@@ -62,6 +63,8 @@ pub fn run(make: impl Fn() -> Box<dyn Store>, clock: &Clock) {
         orders::revoke_touch_sweep_and_evict_in_every_order,
         races::no_check_after_an_acknowledged_revoke_says_hit,
         races::no_session_of_an_old_password_survives_in_threads,
+        documents::a_document_is_replaced_only_by_who_knows_it,
+        documents::of_many_that_replace_at_once_one_wins_each_time,
         walk::a_long_random_walk_agrees_with_a_naive_model,
     ];
     for rule in rules {

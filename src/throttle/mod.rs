@@ -16,18 +16,22 @@
 //! none of the above: who guesses from elsewhere does not lock the owner out. The window before anything is forgotten is
 //! long enough that waiting for it gains less than going on at one guess a minute.
 //!
-//! Memory is fixed. Counts live in this process, in boot time; a fork copies them and counts on alone. Names and
-//! addresses are kept as keyed digests only.
+//! Memory is fixed, and shared by all processes of the machine where the store has a folder for it ([`Throttle::share`]):
+//! N workers give a guesser what one gives. Nothing is locked, nothing waits, and whatever the memory holds, a guess is
+//! counted before it is hashed. Times are of the boot clock. Names and addresses are kept as keyed digests only.
 
+mod counts;
+mod known;
+mod ledger;
 mod net;
-mod table;
 
-use crate::base::{Now, Reason};
+use crate::base::{Now, Reason, Result as Done, sys};
 use crate::crypto::mac::MacKey;
+use counts::{Counts, Limit};
+use ledger::Ledger;
 use net::Net;
-use parking_lot::Mutex;
-use std::sync::atomic::{AtomicI64, Ordering};
-use table::{Fade, Known, Limit, Table};
+use once_cell::sync::OnceCell;
+use std::path::Path;
 
 /// Seconds between guesses at most.
 pub const MAX_DELAY: i64 = 60;
@@ -39,21 +43,22 @@ const ACCOUNT: Limit = Limit::flat(100);
 /// Failures of an address that are forgiven when a pair logs in there for the first time: a company behind one address
 /// has many users who mistype, and far more who do not. A pair is new once in 30 days, so this cannot be repeated with
 /// one account.
-const FORGIVEN: u32 = 10;
+const FORGIVEN: u64 = 10;
 
 /// How large and how anxious a throttle is.
 #[derive(Clone, Debug)]
 pub struct Settings {
-    /// Slots for pairs, 32 bytes each; half as many again for accounts, addresses and known pairs each.
+    /// Cells for pairs, 8 bytes each; half as many for addresses, a quarter each for accounts, for known pairs and
+    /// for their counts. Of all processes that share a folder the same.
     pub slots: usize,
     /// So many failures of all accounts within a minute are an alarm.
     pub alarm_per_minute: u32,
 }
 
 impl Default for Settings {
-    /// 2.5 MiB, and an alarm at 120 failures a minute.
+    /// 4.5 MiB, and an alarm at 120 failures a minute.
     fn default() -> Settings {
-        Settings { slots: 32_768, alarm_per_minute: 120 }
+        Settings { slots: 1 << 18, alarm_per_minute: 120 }
     }
 }
 
@@ -79,66 +84,62 @@ enum Keys {
     Unknown { pairs: [Option<u64>; 3], account: u64, clients: [Option<u64>; 3] },
 }
 
-/// The counts. Any thread; one short lock, taken once for each login.
+/// The counts. Any thread, no lock.
 pub struct Throttle {
     key: MacKey,
-    alarm_per_minute: u32,
-    state: Mutex<State>,
-    /// Boot second until which some count delays; before any delay, nobody needs to look.
-    hot_until: AtomicI64,
-}
-
-struct State {
-    pairs: Table,
-    accounts: Table,
-    clients: Table,
-    known: Known,
-    failures: Failures,
+    settings: Settings,
+    shared: OnceCell<Ledger>,
+    /// Used where nothing is shared.
+    private: OnceCell<Ledger>,
 }
 
 impl Throttle {
-    /// `key`: for the digests of names and addresses.
+    /// `key`: for the digests of names and addresses. Counts in this process until it shares a folder; a fork then copies
+    /// the counts and counts on alone.
     pub fn new(settings: Settings, key: MacKey) -> Throttle {
-        let half = settings.slots / 2;
-        let state = State {
-            pairs: Table::new(settings.slots, Fade::Quiet(30 * 60)),
-            accounts: Table::new(half, Fade::Quiet(120 * 60)),
-            clients: Table::new(half, Fade::Leak(60)),
-            known: Known::new(half),
-            failures: Failures::default(),
-        };
-        let hot_until = AtomicI64::new(i64::MIN);
-        Throttle { key, alarm_per_minute: settings.alarm_per_minute, state: Mutex::new(state), hot_until }
+        Throttle { key, settings, shared: OnceCell::new(), private: OnceCell::new() }
+    }
+
+    /// Counts together with all processes that share this folder and have the same key: no more guesses are free on the
+    /// whole machine than in one process. Others with another key have counts of their own in the same file. Called when
+    /// a process attaches, and again until it succeeds.
+    ///
+    /// Errors: the file cannot be had; until it can, this process counts for itself.
+    pub fn share(&self, folder: &Path) -> Done<()> {
+        let open = || Ledger::shared(folder, self.settings.slots, &sys::boot_name());
+        self.shared.get_or_try_init(open).map(drop)
+    }
+
+    /// Takes the memory that counts need, so that no check has to. Called once a process has attached.
+    pub fn prepare(&self) {
+        let _ = self.ledger();
+    }
+
+    fn ledger(&self) -> &Ledger {
+        let private = || self.private.get_or_init(|| Ledger::private(self.settings.slots));
+        self.shared.get().unwrap_or_else(private)
     }
 
     /// Counts a guess, or refuses it. `known`: what [`Throttle::is_known`] said; it is asked again.
     ///
     /// Errors: [`Reason::Throttled`]; then nothing was counted, and nothing may be hashed.
     pub fn admit(&self, account: &Account<'_>, now: Now, known: bool) -> Result<Ticket, Reason> {
-        let (net, at) = (Net::of(account.client), now.boot());
+        let (net, at, ledger) = (Net::of(account.client), now.boot(), self.ledger());
         let pair = self.pair(account, &net);
-        let keys = if known { None } else { Some(self.keys(account, &net, pair)) };
-        let mut state = self.state.lock();
-        if known && state.known.contains(pair, at) {
-            let admitted = state.known.admit(pair, at, PAIR[0]);
-            return self.close(&mut state, admitted, Keys::Known(pair), at);
-        }
-        let keys = keys.unwrap_or_else(|| self.keys(account, &net, pair));
-        let wait = state.wait(&keys, at);
-        let admitted = if wait > 0 { Err(wait) } else { Ok(state.reserve(&keys, at)) };
-        self.close(&mut state, admitted, keys, at)
-    }
-
-    /// `admitted`: the seconds of delay that begin with this guess, or those still to wait.
-    fn close(&self, state: &mut State, admitted: Result<i64, i64>, keys: Keys, at: i64) -> Result<Ticket, Reason> {
+        let (keys, admitted) = if known && ledger.known().contains(pair, at) {
+            (Keys::Known(pair), ledger.owners().reserve(pair, at, PAIR[0]))
+        } else {
+            let keys = self.keys(account, &net, pair);
+            (keys, keys.reserve(ledger, at))
+        };
         match admitted {
             Ok(delay) => {
-                self.hot_until.fetch_max(at.saturating_add(delay), Ordering::Relaxed);
+                ledger.delay(at, delay);
                 Ok(Ticket(keys))
             }
             Err(wait) => {
-                self.hot_until.fetch_max(at.saturating_add(wait), Ordering::Relaxed);
-                state.failures.count(at);
+                ledger.delay(at, wait);
+                ledger.failed(at);
                 Err(Reason::Throttled)
             }
         }
@@ -147,16 +148,18 @@ impl Throttle {
     /// The password was right: what was counted against the account from here is forgiven, the guess is given back to the
     /// address, and the pair is known for 30 days.
     pub fn success(&self, ticket: Ticket, now: Now) {
-        let at = now.boot();
-        let mut state = self.state.lock();
+        let (at, ledger) = (now.boot(), self.ledger());
         match ticket.0 {
-            Keys::Known(pair) => state.known.learn(pair, at),
+            Keys::Known(pair) => {
+                ledger.owners().forgive(pair);
+                ledger.known().learn(pair, at);
+            }
             Keys::Unknown { pairs, account, clients } => {
-                pairs.iter().flatten().for_each(|key| state.pairs.forgive(*key));
-                state.accounts.forgive(account);
-                clients.iter().flatten().for_each(|key| state.clients.give_back(*key, 1 + FORGIVEN));
+                pairs.iter().flatten().for_each(|key| ledger.pairs().forgive(*key));
+                ledger.accounts().forgive(account);
+                clients.iter().flatten().for_each(|key| ledger.clients().give_back(*key, FORGIVEN));
                 if let [Some(pair), ..] = pairs {
-                    state.known.learn(pair, at);
+                    ledger.known().learn(pair, at);
                 }
             }
         }
@@ -165,47 +168,42 @@ impl Throttle {
     /// The password was wrong: the guess stays counted.
     pub fn failure(&self, ticket: Ticket, now: Now) {
         let Ticket(_) = ticket;
-        self.state.lock().failures.count(now.boot());
+        self.ledger().failed(now.boot());
     }
 
     /// Nothing was judged (busy, directory or store unavailable): the guess is given back.
     pub fn abandon(&self, ticket: Ticket) {
-        let mut state = self.state.lock();
+        let ledger = self.ledger();
         match ticket.0 {
-            Keys::Known(pair) => state.known.give_back(pair),
-            Keys::Unknown { pairs, account, clients } => {
-                pairs.iter().flatten().for_each(|key| state.pairs.give_back(*key, 1));
-                state.accounts.give_back(account, 1);
-                clients.iter().flatten().for_each(|key| state.clients.give_back(*key, 1));
-            }
+            Keys::Known(pair) => ledger.owners().give_back(pair, 0),
+            keys @ Keys::Unknown { .. } => keys.each(ledger, |counts, key, _| counts.give_back(key, 0)),
         }
     }
 
     /// Whether this account logged in from this address within 30 days.
     pub fn is_known(&self, account: &Account<'_>, now: Now) -> bool {
         let pair = self.pair(account, &Net::of(account.client));
-        self.state.lock().known.contains(pair, now.boot())
+        self.ledger().known().contains(pair, now.boot())
     }
 
     /// Whether a guess of an unknown pair would be refused now: then the verified-credential cache is not looked at either,
-    /// except for a known pair. One load of an atomic as long as nobody is delayed. Counts nothing; no allocation.
+    /// except for a known pair. A few loads as long as nobody is delayed. Counts nothing; no allocation, no wait.
     pub fn delayed(&self, account: &Account<'_>, now: Now) -> bool {
         if self.quiet(now) {
             return false;
         }
         let net = Net::of(account.client);
-        let keys = self.keys(account, &net, self.pair(account, &net));
-        self.state.lock().wait(&keys, now.boot()) > 0
+        self.keys(account, &net, self.pair(account, &net)).wait(self.ledger(), now.boot()) > 0
     }
 
-    /// Whether nobody at all is delayed: then there is no account to make up. One load of an atomic.
+    /// Whether nobody at all is delayed: then there is no account to make up. A few loads.
     pub fn quiet(&self, now: Now) -> bool {
-        now.boot() >= self.hot_until.load(Ordering::Relaxed)
+        self.ledger().quiet(now.boot())
     }
 
     /// Whether more guesses failed within the last minute, over all accounts, than the settings call normal.
     pub fn alarm(&self, now: Now) -> bool {
-        self.state.lock().failures.within_a_minute(now.boot()) >= self.alarm_per_minute
+        self.ledger().failures(now.boot()) >= u64::from(self.settings.alarm_per_minute)
     }
 
     fn pair(&self, account: &Account<'_>, net: &Net) -> u64 {
@@ -230,52 +228,56 @@ impl Throttle {
     }
 }
 
-impl State {
-    /// Seconds until all counts of `keys` let another guess through; 0 for now.
-    fn wait(&self, keys: &Keys, at: i64) -> i64 {
-        let Keys::Unknown { pairs, account, clients } = keys else { return 0 };
-        let of = |table: &Table, keys: &[Option<u64>; 3], limits: [Limit; 3]| {
-            let waits = keys.iter().zip(limits).map(|(key, limit)| key.map_or(0, |key| table.wait(key, at, limit)));
-            waits.max().unwrap_or(0)
-        };
-        let (pair, client) = (of(&self.pairs, pairs, PAIR), of(&self.clients, clients, CLIENT));
-        pair.max(client).max(self.accounts.wait(*account, at, ACCOUNT))
+impl Keys {
+    /// Every count of an unknown pair's guess: what only this address guesses first, what others guess at, too, last.
+    fn each<'l>(&self, ledger: &'l Ledger, mut with: impl FnMut(Counts<'l>, u64, Limit)) {
+        let Keys::Unknown { pairs, account, clients } = self else { return };
+        let pairs = pairs.iter().zip(PAIR).map(|(key, limit)| (ledger.pairs(), *key, limit));
+        let clients = clients.iter().zip(CLIENT).map(|(key, limit)| (ledger.clients(), *key, limit));
+        for (counts, key, limit) in pairs.chain(clients) {
+            if let Some(key) = key {
+                with(counts, key, limit);
+            }
+        }
+        with(ledger.accounts(), *account, ACCOUNT);
     }
 
-    /// Counts a guess everywhere, and says for how long the next one waits.
-    fn reserve(&mut self, keys: &Keys, at: i64) -> i64 {
-        let Keys::Unknown { pairs, account, clients } = keys else { return 0 };
-        let mut delay = self.accounts.reserve(*account, at, ACCOUNT);
-        for (key, limit) in pairs.iter().zip(PAIR) {
-            delay = delay.max(key.map_or(0, |key| self.pairs.reserve(key, at, limit)));
+    /// Seconds until all counts let another guess through; 0 for now.
+    fn wait(&self, ledger: &Ledger, at: i64) -> i64 {
+        let mut longest = 0;
+        self.each(ledger, |counts, key, limit| longest = longest.max(counts.wait(key, at, limit)));
+        longest
+    }
+
+    /// Counts a guess everywhere, and says for how long the next one waits; or counts it nowhere, and says for how long
+    /// this one waits. Of guesses at one time each count lets through as many as are free; one that another count
+    /// refuses is taken back.
+    fn reserve(&self, ledger: &Ledger, at: i64) -> Result<i64, i64> {
+        let wait = self.wait(ledger, at);
+        if wait > 0 {
+            return Err(wait);
         }
-        for (key, limit) in clients.iter().zip(CLIENT) {
-            delay = delay.max(key.map_or(0, |key| self.clients.reserve(key, at, limit)));
-        }
-        delay
+        let (mut delay, mut refused, mut counted) = (0, None, 0);
+        self.each(ledger, |counts, key, limit| {
+            if refused.is_none() {
+                match counts.reserve(key, at, limit) {
+                    Ok(begins) => (delay, counted) = (delay.max(begins), counted + 1),
+                    Err(wait) => refused = Some(wait),
+                }
+            }
+        });
+        let Some(wait) = refused else { return Ok(delay) };
+        self.each(ledger, |counts, key, _| {
+            if counted > 0 {
+                counts.give_back(key, 0);
+                counted -= 1;
+            }
+        });
+        Err(wait)
     }
 }
 
-/// Failures of the last minute, in bins of five seconds.
-#[derive(Default)]
-struct Failures {
-    bins: [(i64, u32); 12],
-}
-
-impl Failures {
-    fn count(&mut self, at: i64) {
-        let (number, place) = (at.div_euclid(5), at.div_euclid(5).rem_euclid(12));
-        if let Some(bin) = usize::try_from(place).ok().and_then(|place| self.bins.get_mut(place)) {
-            *bin = if bin.0 == number { (number, bin.1.saturating_add(1)) } else { (number, 1) };
-        }
-    }
-
-    fn within_a_minute(&self, at: i64) -> u32 {
-        let newest = at.div_euclid(5);
-        let young = self.bins.iter().filter(|(number, _)| (newest - 11..=newest).contains(number));
-        young.fold(0, |sum, (_, count)| sum.saturating_add(*count))
-    }
-}
-
+#[cfg(all(test, unix))]
+mod shared_tests;
 #[cfg(test)]
 mod tests;

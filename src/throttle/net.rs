@@ -14,7 +14,8 @@ pub(super) struct Net {
 
 impl Net {
     /// The network of an address in text. IPv4 in an IPv6 coat is IPv4; a zone is left away. What is no address (a Unix
-    /// socket) is one network: its clients cannot be told apart, so they count together.
+    /// socket of no trusted proxy) is one network: its clients cannot be told apart, so they count together, rather than
+    /// not at all.
     pub(super) fn of(client: &[u8]) -> Net {
         let text = std::str::from_utf8(client).unwrap_or_default();
         let address = text.split('%').next().unwrap_or(text).parse::<IpAddr>();

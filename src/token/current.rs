@@ -129,6 +129,7 @@ impl Current {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::crypto::RingPlace;
     use crate::crypto::keyring_change::{Haste, publish, rotate};
     use crate::crypto::scratch::Scratch;
 
@@ -139,9 +140,9 @@ mod tests {
         let folder = Scratch::new();
         let path = folder.path("ring.toml");
         let first = Keyring::create(&path, NOW, None).unwrap();
-        publish(&path, NOW, 200).unwrap();
+        publish(&RingPlace::file(&path), NOW, 200).unwrap();
         let second = Keyring::load(&path, NOW).unwrap();
-        rotate(&path, NOW, Haste::AtOnce).unwrap();
+        rotate(&RingPlace::file(&path), NOW, Haste::AtOnce).unwrap();
         [first, second, Keyring::load(&path, NOW).unwrap()]
     }
 

@@ -12,7 +12,7 @@ pub mod sys;
 use house::{Ask, CHEAP, House, VAULT, ask};
 use janua::base::Clock;
 use janua::base::encoding::base64url;
-use janua::crypto::Keyring;
+use janua::crypto::RingPlace;
 use janua::crypto::keyring_change::{self, Haste};
 use janua::engine::{Audit, Config, Decision, Engine, Outcome, Site};
 use janua::parse::{Body, Header, Request};
@@ -75,7 +75,9 @@ pub trait Door {
 
 /// The configuration of both doors, with a keyring of a file, as hosts have it.
 fn configuration(store: &str, house: &House) -> String {
-    Keyring::load_or_create(&house.folder.join("keyring.toml"), house::START, None).unwrap();
+    let ring = RingPlace::file(house.folder.join("keyring.toml"));
+    // Both doors of one house have the same keys.
+    ring.create(house::START, None).unwrap();
     format!(
         "[engine]\nsite = 'data.example.org'\n[keyring]\npath = 'keyring.toml'\n[directory]\nusers = 'users.toml'\n{CHEAP}\
          [store]\n{store}\n"
@@ -104,7 +106,8 @@ impl Rust {
         let engine = Engine::build(config).unwrap();
         engine.attach().unwrap();
         // A ring that took another's place is what a host checks with after its first rotation.
-        keyring_change::rotate(&house.folder.join("keyring.toml"), house::START, Haste::AtOnce).unwrap();
+        let ring = RingPlace::file(house.folder.join("keyring.toml"));
+        keyring_change::rotate(&ring, house::START, Haste::AtOnce).unwrap();
         engine.maintain(Duration::from_millis(1)).unwrap();
         assert!(engine.keyring_generation() > 1);
         let sites = PROFILES.map(|(name, from)| (name, engine.site(Some(from), None, false).unwrap()));

@@ -6,8 +6,13 @@ mod explain;
 mod folder;
 mod init;
 mod keys;
+#[cfg(all(unix, feature = "redis"))]
+#[path = "../redis_server/mod.rs"]
+mod redis_server;
 mod rotation;
 #[cfg(feature = "shared")]
 mod sessions;
+#[cfg(feature = "shared")]
+mod stored;
 mod users;
 mod whole;

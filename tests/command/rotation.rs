@@ -107,9 +107,9 @@ fn a_timer_rotates_only_what_is_due_and_check_warns_of_what_is_overdue() {
     folder.janua(&["keyring", "rotate", "--if-due"]).is(0);
     assert_eq!(states(&folder).len(), 2, "twice is once");
     configure(&folder, "# nothing");
-    let text = folder.read("janua.toml").replace("rotate = '90d'", "rotate = '10m'");
+    let text = folder.read("janua.toml").replace("rotate = '90d'", "rotate = '14d'");
     folder.write("janua.toml", &text);
-    folder.janua(&["check"]).is(3).complains("an hour or more");
+    folder.janua(&["check"]).is(3).complains("15 days or more");
 }
 
 #[test]

@@ -23,7 +23,7 @@ fn help_version_and_completions_are_there_for_everything() {
 fn the_manual_names_every_command_and_option() {
     let manual = include_str!("../../docs/janua.md");
     let folder = Folder::new();
-    let commands: [&[&str]; 21] = [
+    let commands: [&[&str]; 22] = [
         &["init"],
         &["user", "add"],
         &["user", "list"],
@@ -37,6 +37,7 @@ fn the_manual_names_every_command_and_option() {
         &["tenant", "add"],
         &["tenant", "list"],
         &["keyring", "new"],
+        &["keyring", "master"],
         &["keyring", "show"],
         &["keyring", "publish"],
         &["keyring", "rotate"],

@@ -5,6 +5,7 @@ logs and temporary paths below target/nginx-tests, listens on free ports of 127.
 """
 
 import atexit
+import contextlib
 import os
 import pathlib
 import pwd
@@ -30,7 +31,7 @@ GIVEN = {6379}
 TEMPORARY = ("client_body", "proxy", "fastcgi", "scgi", "uwsgi")
 
 MAIN = """
-daemon {daemon}; master_process {master}; worker_processes {workers}; {user}
+{env}daemon {daemon}; worker_processes {workers}; {user}
 load_module {module};
 pid {folder}/nginx.pid; error_log {folder}/error.log {level};
 {main}
@@ -99,21 +100,31 @@ def site_folder(folder, config="door", extra="", users=None, lines=()):
     return folder / "janua.toml"
 
 
+def preloaded(source):
+    """A C file of this folder as a library to preload."""
+    library = (TARGET / source).with_suffix(".so")
+    flags = ["-shared", "-fPIC", "-Wall", "-Wextra", "-Werror"]
+    subprocess.run(["gcc", *flags, str(HERE / source), "-o", str(library), "-ldl"], check=True)
+    return str(library)
+
+
 class Nginx:
     """One nginx of its own: `http` is the inside of its http block, `{port}`, `{h2}`, `{upstream}`, `{folder}`, `{janua}` filled in."""
 
-    def __init__(self, name, http, upstream=None, main="", workers=1, level="info", faults=False, janua=None, daemon=False, user=None, environment=None, **site):
+    def __init__(self, name, http, upstream=None, main="", workers=1, level="info", faults=False, janua=None, daemon=False, user=None, clock=False,
+                 environment=None, **site):
         self.folder = TARGET / name
         shutil.rmtree(self.folder, ignore_errors=True)
-        for place in TEMPORARY:
-            (self.folder / "temp" / place).mkdir(parents=True)
+        for place in ("clock", *(f"temp/{place}" for place in TEMPORARY)):
+            (self.folder / place).mkdir(parents=True)
         self.janua = janua or site_folder(self.folder / "janua", **site)
         self.port, self.h2, self.other = free_ports(3)
         self.upstream, self.workers, self.level, self.daemon = upstream, workers, level, daemon
         self.user = user or pwd.getpwuid(os.geteuid()).pw_name
         self.module = Options.faults if faults else Options.module
+        self.clock = self.folder / "clock" if clock else None
         self.process = self.old = None
-        self.environment = environment or {}
+        self.surroundings = environment or {}
         self.watched = Options.valgrind
         self.write(http, main)
 
@@ -129,7 +140,7 @@ class Nginx:
         paths = " ".join(f"{p}_temp_path {self.folder}/temp/{p};" for p in TEMPORARY if p != "client_body")
         self.workers = workers or self.workers
         text = MAIN.format(
-            daemon="on" if self.daemon else "off", master="off" if self.watched else "on", workers=self.workers, level=self.level, folder=self.folder,
+            daemon="on" if self.daemon else "off", env="env LD_PRELOAD; " if self.watched else "", workers=self.workers, level=self.level, folder=self.folder,
             module=self.module, main=self.fill(main), http=self.fill(http),
             user=f"user {self.user};" if os.geteuid() == 0 else "",
             access="" if "access_log" in http else "access_log off;",
@@ -142,24 +153,33 @@ class Nginx:
 
     def test(self):
         """nginx -t: the exit code and what it said."""
-        done = subprocess.run(self.command("-t"), capture_output=True, text=True, check=False, timeout=60)
+        command = self.under_valgrind(self.command("-t")) if self.watched else self.command("-t")
+        done = subprocess.run(command, env=self.environment(), capture_output=True, text=True, check=False, timeout=60)
+        assert not self.reports().strip(), f"valgrind:\n{self.reports()[:6000]}"
         return done.returncode, done.stderr
+
+    def under_valgrind(self, command):
+        """The command under valgrind: a report of each process, empty when there is nothing to say."""
+        return ["valgrind", "-q", "--vgdb=no", "--trace-children=yes", "--leak-check=full", "--errors-for-leak-kinds=definite", "--show-leak-kinds=definite",
+                "--error-exitcode=97", f"--suppressions={HERE}/valgrind.supp", f"--log-file={self.folder}/valgrind.%p.log", "--num-callers=25", *command]
+
+    def environment(self):
+        """The environment to start it with."""
+        libraries = [*(["under_valgrind.c"] if self.watched else []), *(["clock.c"] if self.clock else [])]
+        preload = {"LD_PRELOAD": ":".join(preloaded(source) for source in libraries), "JANUA_TEST_CLOCK": str(self.clock or "")}
+        return {**{k: v for k, v in os.environ.items() if k != "NGINX"}, **preload, **self.surroundings}
+
+    def reports(self):
+        """What valgrind has against any of its processes."""
+        return "".join(path.read_text() for path in sorted(self.folder.glob("valgrind.*.log")))
 
     def start(self, unblock=()):
         """Starts it and waits until it listens. `unblock`: signals that this process holds back and nginx must not."""
         command = self.command()
         if self.watched:
-            command = [
-                "valgrind", "-q", "--leak-check=full", "--errors-for-leak-kinds=definite", "--show-leak-kinds=definite",
-                "--error-exitcode=97", f"--suppressions={HERE}/valgrind.supp", f"--log-file={self.folder}/valgrind.log",
-                "--num-callers=25", *command]
-        environment = {k: v for k, v in os.environ.items() if k != "NGINX"} | self.environment
-        if self.watched:
-            keep = TARGET / "keep_loaded.so"
-            subprocess.run(["gcc", "-shared", "-fPIC", "-Wall", "-Wextra", "-Werror", str(HERE / "keep_loaded.c"), "-o", str(keep)], check=True)
-            environment["LD_PRELOAD"] = str(keep)
+            command = self.under_valgrind(command)
         self.process = subprocess.Popen(
-            command, stdin=subprocess.DEVNULL, stdout=open(self.folder / "out", "ab"), stderr=subprocess.STDOUT, env=environment,
+            command, stdin=subprocess.DEVNULL, stdout=open(self.folder / "out", "ab"), stderr=subprocess.STDOUT, env=self.environment(),
             preexec_fn=lambda: signal.pthread_sigmask(signal.SIG_UNBLOCK, unblock))
         atexit.register(self.kill)
         wait_until(f"nginx listens\n{self.out()}", self.listens, SECONDS_TO_START)
@@ -187,7 +207,7 @@ class Nginx:
     def kill(self):
         """Ends it at once, and the master of a binary upgrade too."""
         atexit.unregister(self.kill)
-        for pid in {self.pid(), self.process.pid if self.process else 0} - {0}:
+        for pid in ({self.pid(), self.process.pid if self.process else 0} | (self.workers_now() if self.watched else set())) - {0}:
             try:
                 os.kill(pid, signal.SIGKILL if self.watched else signal.SIGTERM)
             except ProcessLookupError:
@@ -208,9 +228,8 @@ class Nginx:
             self.kill()
             raise AssertionError(f"nginx does not end after SIGQUIT\n{self.log()[-2000:]}") from error
         atexit.unregister(self.kill)
-        if self.watched:
-            found = (self.folder / "valgrind.log").read_text()
-            assert code == 0 and not found.strip(), f"valgrind, exit {code}:\n{found[:6000]}"
+        found = self.reports()
+        assert not found.strip(), f"valgrind, exit {code}:\n{found[:6000]}"
         assert code == 0, f"nginx ended with {code}\n{self.log()[-2000:]}"
         hoped_for = self.module == Options.faults  # a failure that was asked for may be an alert
         for bad in ("[emerg]", "signal 11", "signal 6", "panicked", "open socket #", *([] if hoped_for else ["[alert]"])):
@@ -224,10 +243,8 @@ class Nginx:
             return 0
 
     def workers_now(self):
-        """The process ids of the workers: of a single process itself."""
+        """The process ids of the workers."""
         master = self.pid()
-        if self.watched:
-            return {master}
         try:
             text = pathlib.Path(f"/proc/{master}/task/{master}/children").read_text()
         except OSError:
@@ -241,6 +258,22 @@ class Nginx:
         wait_until("new workers", lambda: len(self.workers_now() - before) >= self.workers)
         if wait:
             wait_until("the end of the old workers", lambda: not self.workers_now() & before, 30)
+
+    @contextlib.contextmanager
+    def clock_is(self, how):
+        """While it lasts, the clock `fails` or `stands`: clock.c. Gives a list; at the end it holds who met that."""
+        file, who = self.clock / how, []
+        file.write_text("")
+        try:
+            yield who
+        finally:
+            who += file.read_text().split()
+            file.unlink()
+
+    def a_minute_passes(self):
+        """Sets nginx's own clock forward, for good."""
+        with open(self.clock / "later", "a", encoding="ascii") as file:
+            file.write(".")
 
     def log(self):
         """The error log so far."""

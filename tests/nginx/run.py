@@ -3,8 +3,8 @@
 
     tests/nginx/run.py [--list] [--module PATH] [--faults PATH] [--valgrind] [NAME...]
 
-A NAME is a part of a promise's text or of its file's name; without any, all are kept. With --valgrind those that cover every flow run in one process
-under valgrind. Exit code 1 when a promise is broken. The core's administrator command is target/release/janua, or JANUA_COMMAND.
+A NAME is a part of a promise's text or of its file's name; without any, all are kept. With --valgrind they run under valgrind, master
+and workers, but for the few that say why not. Exit code 1 when a promise is broken. The core's administrator command is target/release/janua, or JANUA_COMMAND.
 """
 
 import argparse
@@ -26,7 +26,7 @@ def main():
     options.add_argument("--list", action="store_true", help="name the promises")
     options.add_argument("--module", type=pathlib.Path, help="the module; target/nginx/ngx_http_janua_module.so")
     options.add_argument("--faults", type=pathlib.Path, help="the module that fails on demand; target/nginx/faults/…")
-    options.add_argument("--valgrind", action="store_true", help="one process under valgrind")
+    options.add_argument("--valgrind", action="store_true", help="everything under valgrind")
     options.add_argument("name", nargs="*")
     given = options.parse_args()
     Options.module = (given.module or Options.module).resolve()
@@ -35,7 +35,7 @@ def main():
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # what was started is ended on the way out
     promises = list(chosen(HERE, given.name, given.valgrind))
     if given.list:
-        print("\n".join(f"{p.module[5:]:12} {'v' if p.valgrind else ' '} {p.text}" for p in promises))
+        print("\n".join(f"{p.module[5:]:12} {p.text}{p.unwatched and f' [not under valgrind: {p.unwatched}]'}" for p in promises))
         return 0
     if not promises:
         raise SystemExit("no promise of that name; --list names them")

@@ -123,7 +123,7 @@ def http2_odd(nginx):
     same("upstream", nginx.upstream.seen[before:], [])
 
 
-@promise("a client of a local socket has no address, and is served like any other", shared=False, valgrind=True)
+@promise("a client of a local socket has no address, and is served like any other", shared=False)
 def local_socket():
     http = """
     janua_config {janua}; janua on;

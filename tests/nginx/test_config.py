@@ -12,7 +12,6 @@ SERVER = "server { listen 127.0.0.1:{port}; janua on; location / { return 204; }
 def said(name, http, main="", **site):
     """nginx -t on a configuration: exit code, what it said, the Nginx."""
     nginx = Nginx(f"config-{name}", http, main=main, **site)
-    nginx.watched = False
     code, text = nginx.test()
     return code, text, nginx
 

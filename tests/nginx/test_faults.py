@@ -1,6 +1,6 @@
 """The core failing in each phase: 500, never a pass. Runs the build of the module that fails on demand."""
 
-from harness import Nginx
+from harness import Nginx, Options
 from house import POOLS
 from promises import let_in, promise, same
 from upstream import Upstream
@@ -38,6 +38,14 @@ def all_fail(nginx, *asked):
                 answer = ask(method, target, *lines, body=body)
                 same(f"{method} {target}", answer.status, 500)
     same("upstream", nginx.upstream.seen, [])
+
+
+@promise("the module that is shipped cannot be told to fail: there is nothing of it in the file", shared=False)
+def shipped():
+    said = Nginx("fails-shipped", HTTP % "access", upstream=Upstream(), main=POOLS).test()[1]
+    assert 'unknown directive "janua_test_fail"' in said, said
+    assert b"janua_test" not in Options.module.read_bytes()
+    assert b"janua_test_fail" in Options.faults.read_bytes()
 
 
 GET = ("GET", "/a", ["X-Keep-User: Aladdin", "X-Keep-Password: OpenSesame"], None)

@@ -22,7 +22,7 @@ VAULT = "{C840BE1A-5B47-4AC0-8EF7-835C166C8E24}"
 USER = ("X-Username: AlexK", "X-Password: My Password", f"X-Vault: {VAULT}")
 
 
-@promise("an override of method or path is what nginx's own rules and the upstream see: no rule is passed round by it", shared=False, valgrind=True)
+@promise("an override of method or path is what nginx's own rules and the upstream see: no rule is passed round by it", shared=False)
 def overrides():
     with Nginx("overrides", MFILES, upstream=Upstream(), main=POOLS, config="mfiles") as nginx:
         for ask in (nginx.ask, nginx.ask2):

@@ -9,17 +9,12 @@ import time
 from harness import Nginx, Options, wait_until
 from house import POOLS
 from promises import let_in, promise, refused, same
-from test_process import PROXIED, log_ins, sample_site
+from test_process import PROXIED, log_ins, sample_site, slow_site
 from upstream import Upstream
 from wire import Http2, Wire, request
 
 JSON = "Content-Type: application/json"
 LOGIN = b'{"user":"Aladdin","password":"OpenSesame"}'
-
-
-def slow_site(name):
-    """A site whose log-ins are slow: by the sample's hashes, or by valgrind, under which those would take minutes."""
-    return None if Options.valgrind else sample_site(name)
 
 
 def descriptors(nginx):
@@ -65,7 +60,7 @@ def abort_http2(nginx, count):
         connection.close()
 
 
-@promise("fact 1: 20 clients that abort in mid-hop, HTTP/1.1 and HTTP/2: no connection, descriptor, task or place in flight is left", shared=False, valgrind=True)
+@promise("fact 1: 20 clients that abort in mid-hop, HTTP/1.1 and HTTP/2: no connection, descriptor, task or place in flight is left", shared=False)
 def aborts():
     http = "janua_in_flight 24;" + PROXIED
     with Nginx("aborts", http, upstream=Upstream(), main=POOLS, janua=slow_site("aborts")) as nginx:
@@ -119,7 +114,8 @@ class Steady:
         self.thread.join()
 
 
-@promise("fact 13: a storm of 50 log-ins beside steady traffic: the event loop hashes nothing and no steady request waits for one", shared=False)
+@promise("fact 13: a storm of 50 log-ins beside steady traffic: the event loop hashes nothing and no steady request waits for one", shared=False,
+         unwatched="it measures who uses the processor, and valgrind lets one thread run at a time")
 def storm():
     http = "janua_in_flight 100;" + PROXIED
     with Nginx("storm", http, upstream=Upstream(), main=POOLS, janua=sample_site("storm")) as nginx:
@@ -146,7 +142,7 @@ def storm():
         assert max(pause.times) < took / 4, "the event loop stood still"
 
 
-@promise("fact 13: beyond the cap in flight a log-in is told 503, and the places come back", shared=False, valgrind=True)
+@promise("fact 13: beyond the cap in flight a log-in is told 503, and the places come back", shared=False)
 def cap():
     http = "janua_in_flight 4;" + PROXIED
     with Nginx("cap", http, upstream=Upstream(), main=POOLS, janua=slow_site("cap")) as nginx:
@@ -168,7 +164,7 @@ def cap():
 @promise("a pool whose queue is full is 503 for who finds it so, and nobody is lost", shared=False)
 def full_queue():
     http = "janua_in_flight 1000;" + PROXIED
-    with Nginx("full-queue", http, upstream=Upstream(), main="thread_pool hashes threads=1 max_queue=2;", janua=sample_site("full-queue")) as nginx:
+    with Nginx("full-queue", http, upstream=Upstream(), main="thread_pool hashes threads=1 max_queue=2;", janua=slow_site("full-queue")) as nginx:
         results = []
         for thread in log_ins(nginx, 40, results):
             thread.join()
@@ -177,7 +173,7 @@ def full_queue():
         let_in(nginx.ask("GET", "/a", nginx.login()), "Aladdin")
 
 
-@promise("a client that aborts while its body is awaited leaves nothing behind", shared=False, valgrind=True)
+@promise("a client that aborts while its body is awaited leaves nothing behind", shared=False)
 def half_bodies():
     with Nginx("half-bodies", PROXIED, upstream=Upstream(), main=POOLS) as nginx:
         nginx.login()

@@ -3,9 +3,9 @@
 use crate::configuration::{self, Facts};
 use crate::failure::{Code, Failure};
 use crate::{Done, keyring, live, output, roster, user};
-use janua::base::Clock;
 use janua::base::encoding::hex;
-use janua::crypto::keyring::{Keyring, State};
+use janua::base::{Clock, Status};
+use janua::crypto::{Keyring, RingPlace};
 use janua::directory::User;
 use janua::engine::{Config, Engine};
 use janua::password::{Format, format_of};
@@ -80,12 +80,43 @@ fn profiles(facts: &Facts) -> BTreeSet<&str> {
     own.into_iter().chain(named.filter(|_| !files)).collect()
 }
 
+/// The keys of a configuration.
+enum Keys {
+    Ephemeral,
+    /// They lie in the store, and no host has made them yet.
+    Unmade,
+    Known(RingPlace, Keyring),
+}
+
+impl Keys {
+    fn look(path: &Path, config: &Config, now: i64) -> Result<Keys, Failure> {
+        let place = match configuration::ring_of(path, config) {
+            Err(Failure::Said(Code::NotFound, _)) if config.keyring_is_stored() => return Ok(Keys::Unmade),
+            place => place?,
+        };
+        match place {
+            None => Ok(Keys::Ephemeral),
+            Some(place) => match place.load(now) {
+                Err(error) if error.status == Status::NotFound && place.is_stored() => Ok(Keys::Unmade),
+                Err(error) => Err(Failure::file(error.message)),
+                Ok(ring) => Ok(Keys::Known(place, ring)),
+            },
+        }
+    }
+
+    fn known(&self) -> Option<(&RingPlace, &Keyring)> {
+        match self {
+            Keys::Known(place, ring) => Some((place, ring)),
+            Keys::Ephemeral | Keys::Unmade => None,
+        }
+    }
+}
+
 /// What a configuration holds.
 struct Found {
     path: PathBuf,
     facts: Facts,
-    /// Where the keys are, and they themselves; none when they are ephemeral.
-    ring: Option<(String, Keyring)>,
+    keys: Keys,
     /// After how many seconds a key is to be rotated.
     rotation: Option<u32>,
     users: Option<(PathBuf, Vec<User>, usize)>,
@@ -99,14 +130,7 @@ impl Found {
         let mut config = Config::new();
         config.read_file(path)?;
         let now = Clock::system().now().unix();
-        let ring = match (config.keyring_path(), config.keyring_variable()) {
-            (Some(file), _) => Some((file.display().to_string(), keyring::load(&file, now)?)),
-            (None, Some(name)) => {
-                let ring = Keyring::from_environment(name, now).map_err(|e| Failure::Said(Code::File, e.message))?;
-                Some((format!("env:{name}"), ring))
-            }
-            (None, None) => None,
-        };
+        let keys = Keys::look(path, &config, now)?;
         let users = match config.users_path() {
             Some(file) => {
                 let (tenants, users) = roster::list(&file)?;
@@ -118,7 +142,7 @@ impl Found {
         let facts = Facts::read(path)?;
         let rotation = config.keyring_rotation();
         let mut found =
-            Found { path: path.to_path_buf(), facts, ring, rotation, users, store, now, warnings: Vec::new() };
+            Found { path: path.to_path_buf(), facts, keys, rotation, users, store, now, warnings: Vec::new() };
         found.warnings = found.unwise();
         Ok(found)
     }
@@ -145,7 +169,7 @@ impl Found {
             "engine.trusted_proxies trusts everybody: any client can claim any address, and TLS",
         );
         warn(
-            self.ring.is_none(),
+            matches!(self.keys, Keys::Ephemeral),
             "keyring.path is \"ephemeral\": every restart ends every token, and no two machines know each other's",
         );
         warn(
@@ -164,24 +188,31 @@ impl Found {
     }
 
     fn unwise_keys(&self) -> Option<String> {
-        let (path, ring) = self.ring.as_ref()?;
+        let (place, ring) = self.keys.known()?;
+        let shown = place.shown();
         let key = match ring.signing(self.now) {
             Ok(key) => key,
-            Err(error) => return Some(format!("{path}: {}", error.message)),
+            Err(error) => return Some(format!("{shown}: {}", error.message)),
         };
-        let seconds = self.now.saturating_sub(key.signs_from());
         let since = output::time(Some(key.signs_from()));
+        // One that is on its way signs by itself.
+        let is_due = |span: i64| ring.is_due(u32::try_from(span).unwrap_or(u32::MAX), self.now);
         match self.rotation {
-            // The next one is on its way and signs by itself.
-            _ if ring.keys().iter().any(|key| key.state(self.now) == State::Published && !key.waits()) => None,
-            Some(limit) if seconds > i64::from(limit) => Some(format!(
-                "{path}: the key has signed since {since}, longer than keyring.rotate says: `janua keyring rotate`, best \
-                 by a timer with --if-due"
-            )),
-            None if seconds > OLD_DAYS * 86_400 => {
-                Some(format!("{path}: the key has signed since {since}; think of a new one: `janua keyring rotate`"))
-            }
-            _ => None,
+            Some(span) if place.is_stored() => is_due(i64::from(span) + 86_400).then(|| {
+                format!(
+                    "{shown}: the key has signed since {since}, a day longer than keyring.rotate says: does a host run, and \
+                     can it write the store?"
+                )
+            }),
+            Some(span) => is_due(i64::from(span)).then(|| {
+                format!(
+                    "{shown}: the key has signed since {since}, longer than keyring.rotate says: `janua keyring rotate`, best \
+                     by a timer with --if-due"
+                )
+            }),
+            None => is_due(OLD_DAYS * 86_400).then(|| {
+                format!("{shown}: the key has signed since {since}; think of a new one: `janua keyring rotate`")
+            }),
         }
     }
 
@@ -223,11 +254,12 @@ impl Found {
             None | Some("") => {}
             Some(prefix) => output::line(format!("prefix     {}", output::plain(prefix)))?,
         }
-        match &self.ring {
-            None => output::line("keyring    ephemeral")?,
-            Some((path, ring)) => output::line(format!(
+        match &self.keys {
+            Keys::Ephemeral => output::line("keyring    ephemeral")?,
+            Keys::Unmade => output::line("keyring    in the store, not made yet: the host makes it when it starts")?,
+            Keys::Known(place, ring) => output::line(format!(
                 "keyring    {}, generation {}, {}, signing with {}",
-                output::plain(path),
+                output::plain(&place.word()),
                 ring.generation(),
                 counted(ring.keys().len(), "key"),
                 self.signing().map_or("none".to_owned(), |(id, age)| format!("{id}, {age} old")),
@@ -253,17 +285,17 @@ impl Found {
 
     /// Id and age of the key that signs.
     fn signing(&self) -> Option<(String, String)> {
-        let (_, ring) = self.ring.as_ref()?;
+        let (_, ring) = self.keys.known()?;
         let key = ring.signing(self.now).ok()?;
         Some((hex(&key.id()), keyring::age(key.created(), self.now)))
     }
 
     fn as_json(&self) -> Value {
         let facts = &self.facts;
-        let keyring = self.ring.as_ref().map(|(path, ring)| {
+        let keyring = self.keys.known().map(|(place, ring)| {
             let signing = ring.signing(self.now).ok();
             json!({
-                "path": path,
+                "path": place.word(),
                 "generation": ring.generation(),
                 "keys": ring.keys().len(),
                 "signing": signing.map(|key| hex(&key.id())),

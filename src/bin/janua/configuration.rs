@@ -1,6 +1,8 @@
 //! Which configuration a command works on, and the facts of it that are for people.
 
 use crate::failure::Failure;
+use crate::live;
+use janua::crypto::RingPlace;
 use janua::directory::{Gone, HostDirectory, User};
 use janua::engine::Config;
 use std::path::{Path, PathBuf};
@@ -56,26 +58,43 @@ pub fn allow_host_directory(config: &mut Config) {
     }
 }
 
-/// The keyring's file that a command works on: the one named, or the one of the configuration, which comes along then.
+/// The keyring that a command works on: the file named, or the one of the configuration, which comes along then.
 pub fn keyring(named: Option<&Path>, configuration: Option<&Path>) -> Result<Place, Failure> {
     if let Some(path) = named {
-        return Ok(Place { keyring: path.to_path_buf(), configuration: None });
+        return Ok(Place { ring: RingPlace::file(path), configuration: None });
     }
     let (file, config) = read(configuration)?;
-    match (config.keyring_path(), config.keyring_variable()) {
-        (Some(keyring), _) => Ok(Place { keyring, configuration: Some((file, config)) }),
-        (None, Some(name)) => Err(Failure::file(format!(
-            "{}: the keyring is in the environment variable {name}, which no command reads or changes; write its text to \
-             a file, work on that, and set the variable anew",
-            file.display()
-        ))),
-        (None, None) => Err(Failure::file(format!("{}: names no keyring file ([keyring] path)", file.display()))),
+    let shown = file.display();
+    if let Some(name) = config.keyring_variable() {
+        return Err(Failure::file(format!(
+            "{shown}: the keyring is in the environment variable {name}, which no command reads or changes; write its text to \
+             a file, work on that, and set the variable anew"
+        )));
     }
+    let Some(ring) = ring_of(&file, &config)? else {
+        return Err(Failure::file(format!("{shown}: names no keyring that lasts ([keyring] path)")));
+    };
+    Ok(Place { ring, configuration: Some((file, config)) })
 }
 
-/// A keyring's file, and the configuration that named it.
+/// Where the keys of a configuration lie; none when they are ephemeral. A store is opened for that, and not made.
+pub fn ring_of(file: &Path, config: &Config) -> Result<Option<RingPlace>, Failure> {
+    if let Some(path) = config.keyring_path() {
+        return Ok(Some(RingPlace::file(path)));
+    }
+    if let Some(name) = config.keyring_variable() {
+        return Ok(Some(RingPlace::environment(name)));
+    }
+    if !config.keyring_is_stored() {
+        return Ok(None);
+    }
+    let engine = live::build(file)?;
+    engine.keyring_place().map_err(Failure::from)
+}
+
+/// A keyring, and the configuration that named it.
 pub struct Place {
-    pub keyring: PathBuf,
+    pub ring: RingPlace,
     pub configuration: Option<(PathBuf, Config)>,
 }
 

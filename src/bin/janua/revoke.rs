@@ -55,7 +55,10 @@ pub fn run(arguments: &Arguments) -> Done {
     if let Some(key) = &arguments.key {
         let id = hex_decode::<8>(key).ok_or_else(|| Failure::usage("--key: an id is 16 hexadecimal digits"))?;
         place.join()?.revoke_key(id)?;
-        return output::line(format!("ended all tokens of the key {}", output::plain(key)));
+        output::line(format!("ended all tokens that the key {} made so far", output::plain(key)))?;
+        return output::line(
+            "It signs on. If it is in wrong hands: `janua keyring rotate --now`, then `janua keyring retire`.",
+        );
     }
     place.join()?.accept_older()?;
     output::line("what was made before the log was lost is good again")

@@ -1,4 +1,5 @@
-//! `janua keyring publish`, `rotate` and `retire`: what changes a keyring. Running hosts follow the file by themselves.
+//! `janua keyring publish`, `rotate` and `retire`: what changes a keyring, in a file or in the store. Running hosts follow it
+//! by themselves.
 //!
 //! Rotation is not revocation: `publish` and `rotate` end nothing. `retire` ends every token of a key, so it says first
 //! what is known of them, and asks.
@@ -93,27 +94,33 @@ fn named(coming: &Coming) -> String {
 }
 
 pub fn publish(arguments: &Publish) -> Done {
-    let path = arguments.ring.find()?.keyring;
-    keyring::load(&path, now())?;
-    let coming = keyring_change::publish(&path, now(), arguments.lead.seconds())?;
+    let ring = arguments.ring.find()?.ring;
+    keyring::load(&ring, now())?;
+    let coming = keyring_change::publish(&ring, now(), arguments.lead.seconds())?;
     let from = output::time(Some(coming.signs_from));
-    output::line(format!("published {} in {}: it verifies, and may sign from {from}", named(&coming), path.display()))?;
-    output::line("Next: bring the file to every machine of the site, then `janua keyring rotate`.")
+    output::line(format!("published {} in {}: it verifies, and may sign from {from}", named(&coming), ring.shown()))?;
+    output::line(match ring.is_stored() {
+        true => "Next: `janua keyring rotate`; every host of the store knows the key within about a second.",
+        false => "Next: bring the file to every machine of the site, then `janua keyring rotate`.",
+    })
 }
 
 pub fn rotate(arguments: &Rotate) -> Done {
     let place = arguments.ring.find()?;
-    let path = &place.keyring;
-    let ring = keyring::load(path, now())?;
-    if arguments.if_due
-        && let Some(wait) = not_due(&place, &ring)?
-    {
-        return output::line(wait);
-    }
-    let haste = if arguments.now { Haste::AtOnce } else { Haste::Lead(arguments.lead.seconds()) };
-    let coming = keyring_change::rotate(path, now(), haste)?;
-    let (id, from) = (named(&coming), output::time(Some(coming.signs_from)));
-    let shown = path.display();
+    let ring = &place.ring;
+    let before = keyring::load(ring, now())?;
+    let coming = match (arguments.if_due, arguments.now) {
+        (true, _) => {
+            let span = span(&place)?;
+            match keyring_change::rotate_if_due(ring, now(), span, arguments.lead.seconds())? {
+                Some(coming) => coming,
+                None => return output::line(not_due(&before, span)?),
+            }
+        }
+        (false, true) => keyring_change::rotate(ring, now(), Haste::AtOnce)?,
+        (false, false) => keyring_change::rotate(ring, now(), Haste::Lead(arguments.lead.seconds()))?,
+    };
+    let (id, from, shown) = (named(&coming), output::time(Some(coming.signs_from)), ring.shown());
     output::line(match (coming.changed, coming.made) {
         (false, _) => format!("{id} of {shown} signs from {from} already: nothing was changed"),
         (true, true) if !arguments.now => {
@@ -121,43 +128,53 @@ pub fn rotate(arguments: &Rotate) -> Done {
         }
         (true, _) => format!("{id} of {shown} signs from {from}"),
     })?;
-    if coming.changed {
-        output::line("Bring the file to every machine of the site. No session and no token ends by this.")?;
+    match (coming.changed, ring.is_stored()) {
+        (false, _) => Ok(()),
+        (true, true) => {
+            output::line("Every host of the store follows by itself. No session and no token ends by this.")
+        }
+        (true, false) => {
+            output::line("Bring the file to every machine of the site. No session and no token ends by this.")
+        }
     }
-    Ok(())
 }
 
-/// Why it is not time yet, by the configuration's span.
-fn not_due(place: &configuration::Place, ring: &Keyring) -> Result<Option<String>, Failure> {
+/// How long a key is to sign, as the configuration says.
+fn span(place: &configuration::Place) -> Result<u32, Failure> {
     let rotation = place.configuration.as_ref().and_then(|(_, config)| config.keyring_rotation());
-    let Some(span) = rotation else {
-        return Err(Failure::usage(
+    rotation.ok_or_else(|| {
+        Failure::usage(
             "--if-due goes by keyring.rotate of the configuration, and there is none; set it, like rotate = \"90d\"",
-        ));
-    };
-    let key = ring.signing(now())?;
-    let due = key.signs_from().saturating_add(i64::from(span));
-    let text = || format!("{} is due on {}: nothing was changed", hex(&key.id()), output::time(Some(due)));
-    Ok((now() < due).then(text))
+        )
+    })
+}
+
+/// Why it is not time yet.
+fn not_due(ring: &Keyring, span: u32) -> Result<String, Failure> {
+    let due = ring.due(span, now())?;
+    let id = hex(&ring.signing(now())?.id());
+    Ok(match now() < due {
+        true => format!("{id} is due on {}: nothing was changed", output::time(Some(due))),
+        false => format!("the key after {id} is on its way: nothing was changed"),
+    })
 }
 
 pub fn retire(arguments: &Retire) -> Done {
     let place = arguments.ring.find()?;
-    let path = &place.keyring;
-    let ring = keyring::load(path, now())?;
-    let wanted = arguments.id.to_ascii_lowercase();
+    let ring = keyring::load(&place.ring, now())?;
+    let (shown, wanted) = (place.ring.shown(), arguments.id.to_ascii_lowercase());
     let key = ring.keys().iter().find(|key| hex(&key.id()) == wanted).ok_or_else(|| {
-        let text = format!("{}: there is no key `{}`", path.display(), output::plain(&arguments.id));
+        let text = format!("{shown}: there is no key `{}`", output::plain(&arguments.id));
         Failure::not_found(format!("{text}; `janua keyring show` lists them"))
     })?;
     for line in known(&ring, key, longest(&place)) {
         output::line(line)?;
     }
-    if !arguments.yes && !agreed(&wanted)? {
+    if !arguments.yes && !agreed(&format!("Retire {wanted}?"))? {
         return Err(Failure::refused("not retired: nothing was changed"));
     }
-    keyring_change::retire(path, now(), &key.id())?;
-    output::line(format!("retired {wanted}: what it signed is refused by every host that follows {}", path.display()))
+    keyring_change::retire(&place.ring, now(), &key.id())?;
+    output::line(format!("retired {wanted}: what it signed is refused by every host that follows {shown}"))
 }
 
 /// The longest life of a token in seconds, and why it is that.
@@ -196,9 +213,9 @@ fn known(ring: &Keyring, key: &Key, (life, why): (u32, &str)) -> Vec<String> {
 }
 
 /// Asks on standard error and reads one line; anything but `yes` is no.
-fn agreed(id: &str) -> Result<bool, Failure> {
+pub fn agreed(question: &str) -> Result<bool, Failure> {
     let mut err = std::io::stderr().lock();
-    err.write_all(format!("Retire {id}? Type yes: ").as_bytes())?;
+    err.write_all(format!("{question} Type yes: ").as_bytes())?;
     err.flush()?;
     let mut line = String::new();
     std::io::stdin()

@@ -103,6 +103,8 @@ pub struct Settings {
     pub longest_secs: u32,
     /// Principals (their ids) and the number below which what they have is revoked: what a users file remembers.
     pub floors: Vec<(String, u64)>,
+    /// Whether attaching begins a log where there is none.
+    pub create: bool,
     /// Whether the server's clock counts, as it must where several machines share it. A test that turns its own says no.
     pub server_time: bool,
 }
@@ -123,6 +125,7 @@ impl Settings {
             keys,
             longest_secs,
             floors: Vec::new(),
+            create: true,
             server_time: true,
         }
     }
@@ -168,17 +171,6 @@ impl Redis {
             swept: AtomicI64::new(i64::MIN),
         }
     }
-
-    /// A small text that all processes of the site share, by its name. `Ok(None)`: there is none, for sure.
-    pub fn document(&self, name: &str) -> Result<Option<Vec<u8>>, Unavailable> {
-        self.core()?.document(&names::document(&self.settings.site, name))
-    }
-
-    /// Puts `new` in the place of exactly `old`, in one step; `None` stands for no document. `false`: another was there, and
-    /// is there still. After [`Unavailable`] either may be there.
-    pub fn replace_document(&self, name: &str, old: Option<&[u8]>, new: &[u8]) -> Result<bool, Unavailable> {
-        self.core()?.replace_document(names::document(&self.settings.site, name), old, new)
-    }
 }
 
 impl Drop for Redis {
@@ -216,7 +208,8 @@ impl Store for Redis {
         true
     }
 
-    /// Errors: `Fork` in a child of a process that had it open; `Unavailable` for what keeps the server from answering.
+    /// Errors: `Fork` in a child of a process that had it open; `NotFound` where there is none and none is to be begun;
+    /// `Unavailable` for what keeps the server from answering.
     fn attach(&self) -> Result<(), Error> {
         let core = match self.core.get() {
             Some(core) if core.guard.same_process() => return Ok(()),
@@ -227,6 +220,10 @@ impl Store for Redis {
             folder(path, true)?;
         }
         let told = |core: &Core| core.pool.fault().unwrap_or_else(|| core.pool.silent());
+        if !self.settings.create && !core.is_begun().map_err(|_| told(&core))? {
+            return Err(Error::not_found("there is no store of this site and keyring yet; the host makes it")
+                .at(core.pool.shown()));
+        }
         core.poll_now(false).map_err(|_| told(&core))?;
         core.recall(&self.settings.floors, self.clock.now()).map_err(|_| told(&core))?;
         // Another thread may have been faster.
@@ -273,8 +270,16 @@ impl Store for Redis {
         self.core().map_err(|_| not_attached())?.tend(now)
     }
 
-    fn permits(&self) -> Option<PathBuf> {
-        self.settings.path.as_ref().map(|path| path.join("permits"))
+    fn page_folder(&self) -> Option<PathBuf> {
+        self.settings.path.clone()
+    }
+
+    fn document(&self, name: &str) -> Result<Option<Vec<u8>>, Unavailable> {
+        self.core()?.document(&names::document(&self.settings.site, name))
+    }
+
+    fn replace_document(&self, name: &str, old: Option<&[u8]>, new: &[u8]) -> Result<bool, Unavailable> {
+        self.core()?.replace_document(names::document(&self.settings.site, name), old, new)
     }
 
     fn hold_ms(&self) -> u32 {

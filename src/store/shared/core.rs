@@ -7,10 +7,12 @@
 use super::codec::Row;
 use super::copies::{Copies, Copy};
 use super::fresh::{Fresh, Word};
+use super::group::Group;
 use super::log::{self, Log};
 use super::pending::Pending;
 use super::place::{self, explained};
 use super::rows::Rows;
+use super::sessions::{Done, Job};
 use super::{Durability, Settings};
 use crate::base::{Error, Now, Reason, Result};
 use crate::crypto::digest::Digest;
@@ -43,6 +45,8 @@ pub(super) struct Core {
     pub fresh: Fresh,
     pub copies: Copies,
     pub pending: Pending,
+    /// Log-ins and log-outs that wait for the rows' write lock.
+    pub group: Group<Job, Done>,
     /// Somebody put other files in our files' place.
     pub replaced: AtomicBool,
     /// What went wrong last, for maintenance to tell.
@@ -69,6 +73,7 @@ impl Core {
             fresh: Fresh::new(),
             copies: Copies::new(),
             pending: Pending::new(),
+            group: Group::new(),
             replaced: AtomicBool::new(false),
             fault: Mutex::new(None),
         };
@@ -95,10 +100,14 @@ impl Core {
     /// Makes sure that all that was revoked before this call is known.
     #[inline]
     pub(super) fn catch_up(&self) -> Known<()> {
-        if self.replaced.load(Ordering::Relaxed) {
-            return Err(Unavailable);
-        }
+        self.in_place()?;
         self.fresh.catch_up(&self.log, |key| self.kill(key, Dead::Revoked)).map_err(|e| self.failed(e))
+    }
+
+    /// Refuses where other files lie in our files' place: what is done in ours is seen by nobody else.
+    #[inline]
+    pub(super) fn in_place(&self) -> Known<()> {
+        if self.replaced.load(Ordering::Relaxed) { Err(Unavailable) } else { Ok(()) }
     }
 
     /// Marks the copy of a session dead, so that those who hold its record see it.

@@ -6,10 +6,12 @@
 //! | `log` | number, 8 bytes | floor, 8 bytes, and what |
 //! | `idx` | what | floor, 8 bytes, and the Unix second until which it is kept |
 //! | `ends` | that second, 8 bytes, and what | nothing |
+//! | `documents` | a name | what was put there: not the log's, but as synced |
 //!
 //! *What* is a letter and a digest, a key's id, or nothing for the whole site. Used by `store::shared` alone. An append
 //! that has returned is **the commit point** of a revocation: it is on disk, and every check that starts later reads it.
 
+use super::room;
 use super::tables::{self, Table};
 use crate::base::{Now, Result};
 use crate::crypto::digest::Digest;
@@ -63,6 +65,7 @@ pub(super) struct Log {
     log: Table,
     idx: Table,
     ends: Table,
+    documents: Table,
 }
 
 fn damaged() -> heed::Error {
@@ -79,8 +82,8 @@ impl Log {
     /// Opens the databases. `high`: the highest number that any session carries. A log that is new, or older than the
     /// sessions, has lost revocations: everything issued before now is refused from here on.
     pub(super) fn open(env: Env<WithoutTls>, high: u64, now: Now) -> Result<Log> {
-        let [meta, log, idx, ends] = tables::open(&env, ["meta", "log", "idx", "ends"])?;
-        let log = Log { env, meta, log, idx, ends };
+        let [meta, log, idx, ends, documents] = tables::open(&env, ["meta", "log", "idx", "ends", "documents"])?;
+        let log = Log { env, meta, log, idx, ends, documents };
         let settled = log.env.write_txn().and_then(|mut w| {
             let head = log.meta.get(&w, HEAD)?.map(|bytes| Head::read(bytes).ok_or_else(damaged)).transpose()?;
             let lost = head.is_none_or(|head| head.seq < high);
@@ -99,6 +102,20 @@ impl Log {
 
     pub(super) fn head(&self, r: &RoTxn<'_>) -> heed::Result<Head> {
         self.meta.get(r, HEAD)?.and_then(Head::read).ok_or_else(damaged)
+    }
+
+    /// Keeps some of the disk free, so that a revocation has room when log-ins have none.
+    pub(super) fn keep_room(&self) -> heed::Result<()> {
+        let file = room::File::of_revocations(&self.env);
+        let tables = [&self.meta, &self.log, &self.idx, &self.ends];
+        if file.lacks(&*self.env.read_txn()?, &tables)?.is_none() {
+            return Ok(());
+        }
+        let w = self.env.write_txn()?;
+        match file.lacks(&w, &tables)? {
+            Some(bytes) => file.grow(bytes),
+            None => Ok(()),
+        }
     }
 
     /// Writes the entries down, each under a number of its own, and returns the last. The only way in.
@@ -181,6 +198,23 @@ impl Log {
             }
         }
         Ok(())
+    }
+
+    /// See [`Store::document`](crate::store::Store::document).
+    pub(super) fn document(&self, name: &str) -> heed::Result<Option<Vec<u8>>> {
+        let r = self.env.read_txn()?;
+        Ok(self.documents.get(&r, name.as_bytes())?.map(<[u8]>::to_vec))
+    }
+
+    /// See [`Store::replace_document`](crate::store::Store::replace_document).
+    pub(super) fn replace_document(&self, name: &str, old: Option<&[u8]>, new: &[u8]) -> heed::Result<bool> {
+        let mut w = self.env.write_txn()?;
+        if self.documents.get(&w, name.as_bytes())? != old {
+            return Ok(false);
+        }
+        self.documents.put(&mut w, name.as_bytes(), new)?;
+        w.commit()?;
+        Ok(true)
     }
 
     /// Lets go of what nothing alive can need any more: looks at no more than `budget` entries, returns at how many.

@@ -6,16 +6,18 @@
 //!
 //! - `place` opens, `sys` alone is unsafe, `tables` knows our databases from others.
 //! - `log` is the numbered log, always synced; `fresh` is what this process knows of it.
-//! - `rows` and `held::codec` are the sessions; `held::copies` those of this process; `held::pending` the uses to be
-//!   written down.
-//! - `core` answers, `sessions` writes, `upkeep` tidies up.
+//! - `room` keeps some of the disk free; `rows` and `held::codec` are the sessions; `held::copies` those of this process;
+//!   `held::pending` the uses to be written down.
+//! - `core` answers, `sessions` writes, many at a time by `group`, `upkeep` tidies up.
 //!
 //! What can be lost is [`Durability`]'s word. A revocation that was acknowledged never is.
 
 mod core;
 mod fresh;
+mod group;
 mod log;
 mod place;
+mod room;
 mod rows;
 mod sessions;
 mod sys;
@@ -186,9 +188,9 @@ impl Store for Shared {
         true
     }
 
-    fn permits(&self) -> Option<PathBuf> {
+    fn page_folder(&self) -> Option<PathBuf> {
         // Who only looks in hashes nothing, and makes nothing.
-        self.core().ok().filter(|_| self.settings.create).map(|core| core.path.join("permits"))
+        self.core().ok().filter(|_| self.settings.create).map(|core| core.path.clone())
     }
 
     fn touch_later(&self, record: &Record, accompanied: bool, path: Option<&[u8]>, now: Now) -> Later {
@@ -215,11 +217,11 @@ impl Store for Shared {
     }
 
     fn replace(&self, old: &Digest, key: Digest, record: Record, cap: usize, now: Now) -> Result<Inserted, NotStored> {
-        self.core()?.insert(After::Replaced(old), key, record, cap, now)
+        self.core()?.insert(After::Replaced(*old), key, record, cap, now)
     }
 
     fn renew(&self, old: &Digest, key: Digest, record: Record, cap: usize, now: Now) -> Result<Inserted, NotStored> {
-        self.core()?.insert(After::Renewed(old), key, record, cap, now)
+        self.core()?.insert(After::Renewed(*old), key, record, cap, now)
     }
 
     fn check(&self, key: &Digest, now: Now) -> Answer<Arc<Record>> {
@@ -273,6 +275,18 @@ impl Store for Shared {
         let core = self.core()?;
         let count = core.rows.count().map_err(|e| core.failed(e))?;
         Ok(usize::try_from(count).unwrap_or(usize::MAX))
+    }
+
+    fn document(&self, name: &str) -> Result<Option<Vec<u8>>, Unavailable> {
+        let core = self.core()?;
+        core.in_place()?;
+        core.log.document(name).map_err(|e| core.failed(e))
+    }
+
+    fn replace_document(&self, name: &str, old: Option<&[u8]>, new: &[u8]) -> Result<bool, Unavailable> {
+        let core = self.core()?;
+        core.in_place()?;
+        core.log.replace_document(name, old, new).map_err(|e| core.failed(e))
     }
 
     fn sweep(&self, now: Now, budget: usize) -> usize {

@@ -5,6 +5,7 @@
 //! | `lock` | held while a process opens the store |
 //! | `boot` | the boot in which sessions were last opened, and whether without syncing |
 //! | `permits` | a page shared by those who hash passwords (`password::slots`); disposable |
+//! | `counts-…` | a page of failure counts (`throttle::ledger`), one for each boot; disposable |
 //! | `sessions/` | an LMDB environment: rows, index, times |
 //! | `revocations/` | another one, small, always synced: the log |
 //!
@@ -13,6 +14,7 @@
 
 use super::sys;
 use super::{Durability, Settings};
+use crate::base::sys::boot_name;
 use crate::base::{Error, Result, Status};
 use crate::crypto::digest::sha256;
 use crate::store::held::folder::folder;
@@ -39,7 +41,7 @@ pub(super) fn open(settings: &Settings) -> Result<Opened> {
     let path = &settings.path;
     folder(path, settings.create)?;
     let lock = lock(&path.join("lock"), settings.create)?;
-    let boot = boot_id();
+    let boot = boot_name();
     settle(path, settings.durability, &boot)?;
     let open = |name: &str, map: usize, synced: bool| {
         let place = path.join(name);
@@ -57,8 +59,11 @@ pub(super) fn open(settings: &Settings) -> Result<Opened> {
 
 /// Takes the lock under which a store is opened.
 fn lock(path: &Path, create: bool) -> Result<File> {
-    let failed = |e: std::io::Error| {
-        Error::unavailable(format!("{}: cannot be opened: {e}; the store belongs to another user?", path.display()))
+    let failed = |e: std::io::Error| match e.kind() {
+        ErrorKind::ReadOnlyFilesystem => explained(&heed::Error::Io(e), path),
+        _ => {
+            Error::unavailable(format!("{}: cannot be opened: {e}; the store belongs to another user?", path.display()))
+        }
     };
     let file = OpenOptions::new().create(create).truncate(false).write(true).open(path).map_err(failed)?;
     let start = Instant::now();
@@ -112,13 +117,6 @@ fn settle(path: &Path, durability: Durability, boot: &str) -> Result<()> {
     Ok(())
 }
 
-/// What names this boot of the machine.
-fn boot_id() -> String {
-    let id = fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap_or_default();
-    let plain: String = id.chars().filter(char::is_ascii_graphic).take(64).collect();
-    if plain.is_empty() { "unknown".to_owned() } else { plain }
-}
-
 /// A file that was cut short would stop the process where its map is read: it is filled up again, and then looked
 /// through, so that what is missing is found as damage.
 fn whole(env: &Env<WithoutTls>, place: &Path) -> Result<()> {
@@ -147,7 +145,10 @@ pub(super) fn explained(error: &heed::Error, place: &Path) -> Error {
         heed::Error::Mdb(MdbError::Invalid | MdbError::VersionMismatch) => {
             text("data.mdb is no file of this store; move it away, and a new one is made")
         }
-        heed::Error::Mdb(MdbError::Corrupted | MdbError::PageNotFound | MdbError::Panic | MdbError::Incompatible) => {
+        heed::Error::Mdb(MdbError::Panic) => {
+            text("the disk failed in the middle of a commit: look at the disk, and restart this process")
+        }
+        heed::Error::Mdb(MdbError::Corrupted | MdbError::PageNotFound | MdbError::Incompatible) => {
             text("data.mdb is damaged; stop all processes and move it away: a new one is made")
         }
         heed::Error::Mdb(MdbError::MapResized) => text("another process uses it with a larger map: run one version"),
@@ -159,6 +160,7 @@ pub(super) fn explained(error: &heed::Error, place: &Path) -> Error {
         ),
         heed::Error::Io(e) => match e.kind() {
             ErrorKind::StorageFull | ErrorKind::QuotaExceeded => text("the disk is full: make room"),
+            ErrorKind::FileTooLarge => text("its files may not grow any more: raise the limit on the size of files"),
             ErrorKind::ReadOnlyFilesystem => text("the file system is read-only: mount it writable"),
             ErrorKind::PermissionDenied => text("this user may not write it: run all processes as its owner"),
             _ => text(&format!("the system says: {e}")),

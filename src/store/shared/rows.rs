@@ -11,6 +11,7 @@
 //! touch never moves it. Whoever writes holds LMDB's write lock, over all processes.
 
 use super::codec::{self, Live, Row, Tomb, Used};
+use super::room;
 use super::tables::{self, Table};
 use crate::base::{Now, Result};
 use crate::crypto::digest::Digest;
@@ -123,13 +124,18 @@ impl Rows {
 
     /// Whether there is no room for new sessions.
     pub(super) fn is_full(&self, r: &RoTxn<'_>) -> heed::Result<bool> {
-        let (mut pages, mut size) = (0, 1);
-        for table in [&self.rows, &self.people, &self.due] {
-            let stat = table.stat(r)?;
-            pages += stat.branch_pages + stat.leaf_pages + stat.overflow_pages;
-            size = usize::try_from(stat.page_size).unwrap_or(4096);
-        }
+        let pages = room::pages(r, &[&self.rows, &self.people, &self.due])?;
+        let size = usize::try_from(self.env.unnamed_database_stat().page_size).unwrap_or(4096);
         Ok(pages.saturating_mul(100) >= (self.env.info().map_size / size).saturating_mul(FILL_PERCENT))
+    }
+
+    /// Keeps some of the disk free. `w` is new.
+    pub(super) fn keep_room(&self, w: &RwTxn<'_>) -> heed::Result<()> {
+        let file = room::File::of_sessions(&self.env);
+        match file.lacks(w, &[&self.meta, &self.rows, &self.people, &self.due])? {
+            Some(bytes) => file.grow(bytes),
+            None => Ok(()),
+        }
     }
 
     /// Puts a session in, and returns its serial. `look`: the Unix second at which it could first be over.

@@ -8,6 +8,7 @@ use super::codec::{Row, Used};
 use super::copies::Copy;
 use super::core::Core;
 use super::fresh::Word;
+use super::group::Turn;
 use super::log::{self, Entry, What};
 use super::rows::{Held, Rows};
 use crate::base::clock::MAX_JUMP_US;
@@ -25,12 +26,30 @@ const MARGIN_SECS: i64 = 2 * MAX_JUMP_US / 1_000_000;
 
 /// What a new session comes after.
 #[derive(Clone, Copy)]
-pub(super) enum After<'a> {
+pub(super) enum After {
     Nothing,
     /// It takes its place, whether it lives or not.
-    Replaced(&'a Digest),
+    Replaced(Digest),
     /// It goes on from it, which must live.
-    Renewed(&'a Digest),
+    Renewed(Digest),
+}
+
+/// What waits for the rows' write lock.
+pub(super) enum Job {
+    /// A new session.
+    Insert { after: After, record: Arc<Record>, principal: Digest, cap: usize, now: Now },
+    /// The end of one, and of the tokens of `origin`.
+    End { key: Digest, origin: Option<Reference>, now: Now },
+}
+
+/// What became of it.
+pub(super) enum Done {
+    /// Who made room, and the number up to which the log had nothing against the session.
+    Stored(Vec<Reference>, u64),
+    Refused(Reason),
+    /// The number of the revocation.
+    Ended(u64),
+    Failed,
 }
 
 /// What stops a session from being stored.
@@ -45,44 +64,123 @@ impl From<heed::Error> for Stopped {
     }
 }
 
+impl Job {
+    fn now(&self) -> Now {
+        match self {
+            Job::Insert { now, .. } | Job::End { now, .. } => *now,
+        }
+    }
+}
+
 impl Core {
     /// Stores a session, and ends those that make room for it.
     pub(super) fn insert(
         &self,
-        after: After<'_>,
+        after: After,
         key: Digest,
         mut record: Record,
         cap: usize,
         now: Now,
     ) -> Result<Inserted, NotStored> {
         record.key = key;
-        let failed = |e| NotStored::from(self.failed(e));
-        let mut w = self.rows.env.write_txn().map_err(failed)?;
+        let (principal, record) = (log::principal(&record.principal), Arc::new(record));
+        let job = Job::Insert { after, record: Arc::clone(&record), principal, cap, now };
+        let (evicted, base) = match self.group.submit(job, |turn| self.lead(turn)) {
+            Some(Done::Stored(evicted, base)) => (evicted, base),
+            Some(Done::Refused(reason)) => return Err(NotStored::Refused(reason)),
+            Some(Done::Failed | Done::Ended(_)) | None => return Err(NotStored::Unavailable),
+        };
         self.catch_up()?;
-        let base = self.fresh.applied();
-        let principal = log::principal(&record.principal);
-        let placed = self.place(&mut w, after, &record, &principal, cap, now);
-        let (evicted, ended) = placed.map_err(|stopped| match stopped {
-            Stopped::Failed(error) => failed(error),
-            Stopped::Refused(reason) => NotStored::Refused(reason),
-        })?;
-        if !ended.is_empty() || !matches!(after, After::Nothing) {
-            self.log.append(&ended, now).map_err(failed)?;
-        }
-        w.commit().map_err(failed)?;
-        self.catch_up()?;
-        let record = Arc::new(record);
         if let Word::Good(number) = self.fresh.judge(&record, &principal, base) {
             self.copies.put(Arc::new(Copy::new(Arc::clone(&record), principal, number, now)));
         }
         Ok(Inserted { record, evicted })
     }
 
+    /// Does what waits, in one transaction: one sync of the disk for all. Taken only once the lock is held, so that who
+    /// came while another process had it comes along.
+    fn lead(&self, turn: &mut Turn<'_, Job, Done>) -> Vec<Done> {
+        let locked = self.rows.env.write_txn();
+        let jobs = turn.take();
+        match locked.and_then(|w| self.work(w, &jobs)) {
+            Ok(done) => done,
+            // One of them may go where all of them cannot, and must not fail because of another.
+            Err(_) if jobs.len() > 1 => jobs.iter().map(|job| self.alone(job)).collect(),
+            Err(error) => {
+                let Unavailable = self.failed(error);
+                vec![Done::Failed]
+            }
+        }
+    }
+
+    fn alone(&self, job: &Job) -> Done {
+        let done = self.rows.env.write_txn().and_then(|w| self.work(w, std::slice::from_ref(job)));
+        match done.map(|mut done| done.pop()) {
+            Ok(done) => done.unwrap_or(Done::Failed),
+            Err(error) => {
+                let Unavailable = self.failed(error);
+                Done::Failed
+            }
+        }
+    }
+
+    /// All of `jobs` in one transaction `w`. Errors: none of them is done, and none is answered.
+    fn work(&self, mut w: RwTxn<'_>, jobs: &[Job]) -> heed::Result<Vec<Done>> {
+        if self.catch_up().is_err() {
+            return Ok(jobs.iter().map(|_| Done::Failed).collect());
+        }
+        if jobs.iter().any(|job| matches!(job, Job::Insert { .. })) {
+            self.rows.keep_room(&w)?;
+            self.log.keep_room()?;
+        }
+        let base = self.fresh.applied();
+        let (mut entries, mut logged, mut torn, mut done) = (Vec::new(), false, None, Vec::new());
+        for job in jobs {
+            done.push(match job {
+                Job::Insert { after, record, principal, cap, now } => {
+                    match self.place(&mut w, *after, record, principal, *cap, *now) {
+                        Ok((evicted, ended)) => {
+                            logged |= !ended.is_empty() || !matches!(after, After::Nothing);
+                            entries.extend(ended);
+                            Done::Stored(evicted, base)
+                        }
+                        Err(Stopped::Refused(reason)) => Done::Refused(reason),
+                        Err(Stopped::Failed(error)) => return Err(error),
+                    }
+                }
+                Job::End { key, origin, now } => {
+                    let (own, last) = self.ends_of(&w, key, *origin, *now)?;
+                    let tidied = last.map_or(Ok(()), |held| {
+                        self.rows.entomb(&mut w, &held, &log::principal(&held.record.principal), Dead::Revoked, None)
+                    });
+                    match tidied {
+                        // The log alone will say it.
+                        Err(error) if jobs.len() == 1 => torn = Some(error),
+                        other => other?,
+                    }
+                    logged = true;
+                    entries.extend(own);
+                    Done::Ended(entries.len() as u64)
+                }
+            });
+        }
+        let mut number = 0;
+        if logged {
+            let now = jobs.iter().map(Job::now).max_by_key(|now| now.unix_us);
+            number = now.map_or(Ok(0), |now| self.log.append(&entries, now))?;
+        }
+        // The commit point of what ends has passed: it is dead by the log, whatever becomes of its row.
+        let committed = torn.map_or_else(|| w.commit(), Err);
+        let stored = committed.map_err(|error| self.failed(error)).is_ok();
+        let all = entries.len() as u64;
+        Ok(done.into_iter().map(|done| settled(done, stored, number, all)).collect())
+    }
+
     /// Writes the rows of a new session and of those that end; nothing is committed yet.
     fn place(
         &self,
         w: &mut RwTxn<'_>,
-        after: After<'_>,
+        after: After,
         record: &Record,
         principal: &Digest,
         cap: usize,
@@ -102,8 +200,8 @@ impl Core {
         let mut ended = Vec::new();
         let (old, renewed) = match after {
             After::Nothing => (None, false),
-            After::Replaced(old) => (self.rows.held(w, old, self.boot_tag, now)?, false),
-            After::Renewed(old) => (self.rows.held(w, old, self.boot_tag, now)?, true),
+            After::Replaced(old) => (self.rows.held(w, &old, self.boot_tag, now)?, false),
+            After::Renewed(old) => (self.rows.held(w, &old, self.boot_tag, now)?, true),
         };
         let judged = old.map(|held| Ok::<_, heed::Error>((self.judge(&held, &l, now)?, held))).transpose()?;
         if renewed && !matches!(judged, Some((Ok(()), _))) {
@@ -204,24 +302,27 @@ impl Core {
     /// Ends a session, the one that went on from it, and the tokens that were made from them; those of `origin` in any
     /// case.
     fn end(&self, key: &Digest, origin: Option<Reference>, now: Now) -> Result<u64, Unavailable> {
-        let failed = |e| self.failed(e);
-        let mut w = self.rows.env.write_txn().map_err(failed)?;
-        let (mut entries, last) = self.chain(&w, key, now).map_err(failed)?;
+        let job = Job::End { key: *key, origin, now };
+        let Some(Done::Ended(number)) = self.group.submit(job, |turn| self.lead(turn)) else {
+            return Err(Unavailable);
+        };
+        self.catch_up()?;
+        Ok(number)
+    }
+
+    /// What to write into the log for the end of `key`, and the live session that it reaches.
+    fn ends_of(
+        &self,
+        w: &RoTxn<'_>,
+        key: &Digest,
+        origin: Option<Reference>,
+        now: Now,
+    ) -> heed::Result<(Vec<Entry>, Option<Held>)> {
+        let (mut entries, last) = self.chain(w, key, now)?;
         let mints = last.as_ref().map(|held| &held.record).filter(|record| record.mints);
         let origin = origin.or(mints.map(Record::origin));
         entries.extend(origin.map(|origin| self.floor(made_from(&origin), now)));
-        let number = self.log.append(&entries, now).map_err(failed)?;
-        // The commit point has passed. What follows only tidies up: the row is dead by the log.
-        let tidy = |w: &mut RwTxn<'_>| match &last {
-            Some(held) => self.rows.entomb(w, held, &log::principal(&held.record.principal), Dead::Revoked, None),
-            None => Ok(()),
-        };
-        let tidied = tidy(&mut w).and_then(|()| w.commit());
-        if let Err(error) = tidied {
-            let _ = self.failed(error);
-        }
-        self.catch_up()?;
-        Ok(number)
+        Ok((entries, last))
     }
 
     /// What to revoke for `key`: itself, and the live session at the end of the way that its tombstone shows.
@@ -268,6 +369,15 @@ impl Core {
             self.log.append(&missing, now).map_err(|e| self.failed(e))?;
         }
         self.catch_up()
+    }
+}
+
+/// The answer to a job once the log has `number` as the newest of `all` entries: theirs are one after the other.
+fn settled(done: Done, stored: bool, number: u64, all: u64) -> Done {
+    match done {
+        Done::Ended(upto) => Done::Ended(number.saturating_sub(all.saturating_sub(upto))),
+        Done::Stored(..) if !stored => Done::Failed,
+        other => other,
     }
 }
 

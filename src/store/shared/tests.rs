@@ -1,5 +1,7 @@
 //! Tests of what `shared` alone promises; the rules of every store are in `store::suite`.
 
+mod late;
+
 use super::*;
 use crate::base::Reason;
 use crate::crypto::scratch::Scratch;
@@ -105,10 +107,11 @@ fn what_was_stored_and_revoked_outlives_the_process() {
     assert_eq!(store.touch(&record, Some(b"/api/a"), home.clock.now()), Ok(Touch::Done));
     store.note_companion(&record).unwrap();
     let newest = store.seq().unwrap();
+    assert_eq!(store.replace_document("a", None, b"one"), Ok(true));
     drop(store);
 
     let store = home.open();
-    assert_eq!(store.seq(), Ok(newest));
+    assert_eq!((store.seq(), store.document("a").unwrap().as_deref()), (Ok(newest), Some(&b"one"[..])));
     let Answer::Hit(back) = store.check(&live, home.clock.now()) else { panic!("a restart logs nobody out") };
     assert!(!Arc::ptr_eq(&back, &record));
     assert_eq!((back.ends(), back.last_used_boot()), (record.ends(), record.last_used_boot()), "uses were written");
@@ -340,6 +343,8 @@ fn files_that_are_moved_away_make_the_store_unavailable_and_nobody_logged_out() 
     assert!(error.message.ends_with("under this process: restart it"), "{}", error.message);
     assert_eq!(home.why(&store, &key), Some(Reason::StoreUnavailable));
     assert_eq!(store.revoke(Revocation::All, home.clock.now()), Err(Unavailable));
+    assert_eq!(store.document("a"), Err(Unavailable));
+    assert_eq!(store.replace_document("a", None, b"one"), Err(Unavailable), "nobody else would see it");
 }
 
 #[test]

@@ -14,12 +14,17 @@ use crate::expiry::Life;
 use crate::session::{Dead, Record};
 use crate::store::{Listed, TICK_US, Unavailable, listed, micros, until_look};
 use heed::{RoTxn, RwTxn};
+use std::io::ErrorKind;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-/// Rows looked at in one hold of the write lock, and rows touched.
-const STEP: usize = 256;
-const TOUCHES: usize = 1024;
+/// Rows looked at in one hold of the write lock, and rows touched. What one commit writes anew is free only two commits
+/// later: twice the pages of a step have to go into what `room` keeps. A row that is looked at may change four pages.
+const STEP: usize = 64;
+const TOUCHES: usize = 256;
+
+/// What LMDB says of a write that the disk took only a part of: `EIO`.
+const SHORT: i32 = 5;
 
 /// The log is kept for so many seconds, and for so many entries in any case.
 const LOG_SECS: u64 = 600;
@@ -37,7 +42,7 @@ impl Core {
                 Err(error) => {
                     notes.extend(rest);
                     // A commit writes pages anew before it frees the old ones: a full store has room for fewer.
-                    if step > 1 && matches!(error, heed::Error::Mdb(heed::MdbError::MapFull)) {
+                    if step > 1 && is_full(&error) {
                         step /= 4;
                         continue;
                     }
@@ -120,6 +125,15 @@ impl Core {
     /// See [`Store::sweep`](crate::store::Store::sweep).
     pub(super) fn sweep(&self, now: Now, budget: usize) -> heed::Result<usize> {
         let mut looked = 0;
+        // A row goes before what the log holds against it: a clock that is set back meanwhile meets one of the two.
+        while looked < budget {
+            let step = STEP.min(budget - looked);
+            let Some(done) = self.sweep_rows(now, step)? else { return Ok(looked) };
+            looked += done;
+            if done < step {
+                break;
+            }
+        }
         while looked < budget {
             let step = STEP.min(budget - looked);
             let done = self.log.forget(now, step)?;
@@ -128,26 +142,19 @@ impl Core {
                 break;
             }
         }
-        while looked < budget {
-            let step = STEP.min(budget - looked);
-            let done = self.sweep_rows(now, step)?;
-            looked += done;
-            if done < step {
-                break;
-            }
-        }
         Ok(looked)
     }
 
-    fn sweep_rows(&self, now: Now, step: usize) -> heed::Result<usize> {
+    /// Looks at `step` rows that are due. `None`: nobody knows what was revoked.
+    fn sweep_rows(&self, now: Now, step: usize) -> heed::Result<Option<usize>> {
         let r = self.rows.env.read_txn()?;
         if self.rows.first_due(&r, now)?.is_none() {
-            return Ok(0);
+            return Ok(Some(0));
         }
         drop(r);
         let mut w = self.rows.env.write_txn()?;
         if self.catch_up().is_err() {
-            return Ok(0);
+            return Ok(None);
         }
         let l = self.log.env.read_txn()?;
         let mut looked = 0;
@@ -158,7 +165,7 @@ impl Core {
             looked += 1;
         }
         w.commit()?;
-        Ok(looked)
+        Ok(Some(looked))
     }
 
     /// Looks at one row: buries what is over, clears a tombstone that has stood its time. When to look next.
@@ -210,6 +217,18 @@ impl Core {
         let mut rows: Vec<Listed> = read().map_err(|e| self.failed(e))?;
         rows.sort_unstable_by_key(|row| (row.created, row.reference));
         Ok(rows)
+    }
+}
+
+/// Whether there was no room, in the map or on the disk; a write that stopped half-way shows as an I/O error.
+fn is_full(error: &heed::Error) -> bool {
+    match error {
+        heed::Error::Mdb(heed::MdbError::MapFull) => true,
+        heed::Error::Io(e) => {
+            matches!(e.kind(), ErrorKind::StorageFull | ErrorKind::QuotaExceeded | ErrorKind::FileTooLarge)
+                || e.raw_os_error() == Some(SHORT)
+        }
+        _ => false,
     }
 }
 

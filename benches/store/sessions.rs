@@ -1,0 +1,313 @@
+//! A million sessions in each store, a tenth of them in use: memory, files, what a check takes, and how long the longest
+//! one takes while others sweep. At the level of the store: `Store::check` and nothing around it.
+//!
+//! Each store has a process of its own, so that its memory is its own.
+
+use crate::logins::Scene;
+use janua::base::Clock;
+use janua::crypto::digest::Digest;
+use janua::session::{NewSession, Record, id};
+use janua::store::memory::{Memory, Older};
+use janua::store::shared::{Durability, Settings, Shared};
+use janua::store::{Answer, Revocation, Store, memory};
+use std::path::Path;
+use std::process::{Child, Command};
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+/// Makes a store in a folder. `true`: another process may open it as well.
+type Make = fn(&Clock, &Path) -> Box<dyn Store>;
+
+/// The stores. One more is one line more.
+const STORES: &[(&str, Make)] = &[("memory", in_memory), ("shared", in_shared)];
+
+const START: i64 = 1_767_225_600;
+const WRITERS: u64 = 8;
+
+fn in_memory(clock: &Clock, _: &Path) -> Box<dyn Store> {
+    let settings = memory::Settings { longest_secs: 43_200, older: Older::Refused, floors: Vec::new() };
+    Box::new(Memory::new(settings, clock.now()).expect("random bytes"))
+}
+
+fn in_shared(clock: &Clock, folder: &Path) -> Box<dyn Store> {
+    Box::new(Shared::new(Settings::new(folder.join("state"), Durability::Process, 43_200, Vec::new()), clock.clone()))
+}
+
+fn open(name: &str, clock: &Clock, folder: &Path) -> Box<dyn Store> {
+    let (_, make) = STORES.iter().find(|(known, _)| *known == name).expect("a store of that name");
+    let store = make(clock, folder);
+    store.attach().expect("the store opens");
+    store
+}
+
+fn key(number: u64) -> Digest {
+    id::key("data.example.org", "form", "", &number.to_be_bytes())
+}
+
+/// Runs each store, or the one of the name, in a process of its own.
+pub fn run(count: u64, only: Option<&str>) {
+    for (name, _) in STORES.iter().filter(|(name, _)| only.is_none_or(|only| only == *name)) {
+        let status = again(&[format!("part={name}"), format!("sessions={count}")]).wait();
+        assert!(status.is_ok_and(|status| status.success()), "{name} has failed");
+    }
+}
+
+fn again(words: &[String]) -> Child {
+    Command::new(std::env::current_exe().expect("this program")).args(words).spawn().expect("it starts")
+}
+
+/// Everything about one store.
+pub fn part(name: &str, count: u64) {
+    let (scene, clock) = (Scene::new(), Clock::fake(START));
+    let (anonymous, files) = resident();
+    let store = open(name, &clock, &scene.0);
+    let start = Instant::now();
+    fill(store.as_ref(), &clock, count);
+    let took = start.elapsed();
+    let (now_anonymous, now_files) = resident();
+    let disk: u64 = size(&scene.0);
+    println!("{name}: {count} sessions, {:.0} log-ins/s", count as f64 / took.as_secs_f64());
+    println!(
+        "  memory {:.0} MiB of its own, {:.0} MiB of mapped files; {:.0} MiB on disk",
+        mib(now_anonymous - anonymous),
+        mib(now_files - files),
+        mib(disk)
+    );
+    use_some(store.as_ref(), &clock, count);
+    checks("all sessions in turn", store.as_ref(), &clock, count, 1);
+    checks("the same 10,000", store.as_ref(), &clock, count, count / 10_000);
+    pauses(name, store.as_ref(), &clock, &scene.0, count);
+}
+
+fn fill(store: &dyn Store, clock: &Clock, count: u64) {
+    std::thread::scope(|threads| {
+        for writer in 0..WRITERS {
+            threads.spawn(move || {
+                for number in (writer..count).step_by(WRITERS as usize) {
+                    let seq = store.seq().expect("the store answers");
+                    // Idle ends spread over half an hour, as log-ins would spread them.
+                    let idle = 1_800 + (number % 1_800) as u32;
+                    let record =
+                        Record::new(NewSession::of(&format!("user {}", number / 4), idle, 43_200, seq), clock.now());
+                    store.insert(key(number), record, 100, clock.now()).expect("it is stored");
+                }
+            });
+        }
+    });
+}
+
+/// A tenth is used, and a thousand log out.
+fn use_some(store: &dyn Store, clock: &Clock, count: u64) {
+    clock.advance(120);
+    let start = Instant::now();
+    for number in (0..count).step_by(10) {
+        let Answer::Hit(record) = store.check(&key(number), clock.now()) else { panic!("{number} is not there") };
+        store.touch(&record, None, clock.now()).expect("it is touched");
+        if number % 40_000 == 0 {
+            store.tend(clock.now()).expect("it is tended");
+        }
+    }
+    store.tend(clock.now()).expect("it is tended");
+    println!("  a tenth used: {:.1} us a use, written down", start.elapsed().as_secs_f64() * 1e6 / (count / 10) as f64);
+    for number in (5..count).step_by((count / 1_000).max(1) as usize) {
+        store.revoke(Revocation::Session(key(number)), clock.now()).expect("it is revoked");
+    }
+}
+
+/// Numbers below `count` in an order that no cache foresees.
+fn scattered(count: u64) -> impl Iterator<Item = u64> {
+    (0_u64..).map(move |turn| (turn.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 20) % count)
+}
+
+fn checks(what: &str, store: &dyn Store, clock: &Clock, count: u64, every: u64) {
+    let keys: Vec<_> = scattered(count / every.max(1)).take(300_000).map(|number| key(number * every.max(1))).collect();
+    let warm = if every > 1 { keys.len() } else { 0 };
+    keys.iter().take(warm).for_each(|key| drop(store.check(key, clock.now())));
+    let mut took: Vec<_> = keys
+        .iter()
+        .map(|key| {
+            let start = Instant::now();
+            assert!(!matches!(store.check(key, clock.now()), Answer::Unavailable));
+            start.elapsed()
+        })
+        .collect();
+    took.sort_unstable();
+    let at = |share: f64| took[((took.len() - 1) as f64 * share) as usize].as_nanos();
+    println!("  check, {what}: p50 {} ns, p99 {} ns, p99.9 {} ns", at(0.5), at(0.99), at(0.999));
+}
+
+/// When the thread that sweeps had work and no processor: a check that waited for it then says nothing of the sweep.
+type Aside = Mutex<Vec<(Instant, Instant)>>;
+
+/// The longest check beside nobody, beside a thread that sweeps, and beside a process that does.
+fn pauses(name: &str, store: &dyn Store, clock: &Clock, folder: &Path, count: u64) {
+    let time = Duration::from_secs(5);
+    let (over, aside) = (AtomicBool::new(false), Aside::default());
+    let checked = || {
+        over.store(false, Ordering::Relaxed);
+        std::thread::scope(|threads| {
+            let checker = threads.spawn(|| watch(store, clock, count, &over));
+            std::thread::sleep(time);
+            over.store(true, Ordering::Relaxed);
+            checker.join().expect("the checker")
+        })
+    };
+    checked().tell("beside nobody", &aside);
+    clock.advance(1_800);
+    over.store(false, Ordering::Relaxed);
+    let (longest, swept) = std::thread::scope(|threads| {
+        let sweeper = threads.spawn(|| sweep(store, clock, &over, &aside));
+        (checked(), sweeper.join().expect("the sweeper"))
+    });
+    longest.tell(&format!("beside a thread that looked at {swept}"), &aside);
+    if store.multi_process() {
+        let words = [
+            format!("sweeper={name}"),
+            format!("folder={}", folder.display()),
+            format!("second={}", clock.now().unix() - START),
+        ];
+        let mut other = again(&words);
+        checked().tell("beside a process that sweeps", &aside);
+        other.kill().and_then(|()| other.wait()).expect("the other ends");
+    }
+}
+
+/// Sweeps until it is killed: the part of the other process.
+pub fn sweep_on(name: &str, folder: &Path, second: i64) {
+    let clock = Clock::fake(START);
+    clock.advance(second);
+    let store = open(name, &clock, folder);
+    sweep(store.as_ref(), &clock, &AtomicBool::new(false), &Aside::default());
+}
+
+/// Lets seconds pass, and does in each what maintenance does. At how many it looked.
+fn sweep(store: &dyn Store, clock: &Clock, over: &AtomicBool, aside: &Aside) -> usize {
+    let (mut swept, mut waits) = (0, Waits::new());
+    let mut timed = |work: &mut dyn FnMut() -> usize| {
+        let start = Instant::now();
+        let looked = work();
+        if waits.since() > Duration::from_micros(50) {
+            aside.lock().expect("nobody panics").push((start, Instant::now()));
+        }
+        looked
+    };
+    while !over.load(Ordering::Relaxed) {
+        clock.advance(1);
+        timed(&mut || {
+            store.tend(clock.now()).expect("it is tended");
+            0
+        });
+        while !over.load(Ordering::Relaxed) {
+            let looked = timed(&mut || store.sweep(clock.now(), STEP));
+            swept += looked;
+            if looked < STEP {
+                break;
+            }
+        }
+    }
+    swept
+}
+
+/// Entries in one call. Maintenance asks for more at a time; here each call is looked at by itself.
+const STEP: usize = 64;
+
+/// What was seen of the checks.
+#[derive(Default)]
+struct Longest {
+    checks: u64,
+    all: Duration,
+    /// Long ones: when they began, how long they took, and for how long of it the checker had a processor or waited for
+    /// somebody else than the system.
+    long: Vec<(Instant, Duration, Duration)>,
+}
+
+/// For how long this thread has waited for a processor, by the kernel's own account.
+struct Waits(std::fs::File, Duration);
+
+impl Waits {
+    fn new() -> Waits {
+        let mut waits = Waits(std::fs::File::open("/proc/thread-self/schedstat").expect("the account"), Duration::ZERO);
+        waits.since();
+        waits
+    }
+
+    /// How much of it is new.
+    fn since(&mut self) -> Duration {
+        let mut text = [0; 64];
+        let count = std::os::unix::fs::FileExt::read_at(&self.0, &mut text, 0).expect("the account");
+        let text = String::from_utf8_lossy(&text[..count]);
+        let waited = text
+            .split_whitespace()
+            .nth(1)
+            .and_then(|word| word.parse().ok())
+            .map_or(Duration::ZERO, Duration::from_nanos);
+        waited.saturating_sub(std::mem::replace(&mut self.1, waited))
+    }
+}
+
+const LIMIT: Duration = Duration::from_millis(1);
+
+fn watch(store: &dyn Store, clock: &Clock, count: u64, over: &AtomicBool) -> Longest {
+    let (mut seen, mut waits) = (Longest::default(), Waits::new());
+    for number in scattered(count) {
+        if over.load(Ordering::Relaxed) {
+            break;
+        }
+        let key = key(number);
+        let start = Instant::now();
+        assert!(!matches!(store.check(&key, clock.now()), Answer::Unavailable));
+        let took = start.elapsed();
+        seen.checks += 1;
+        seen.all = seen.all.max(took);
+        if took > Duration::from_micros(100) {
+            seen.long.push((start, took, took.saturating_sub(waits.since())));
+        } else if seen.checks.is_multiple_of(64) {
+            waits.since();
+        }
+    }
+    seen
+}
+
+impl Longest {
+    fn tell(&self, what: &str, aside: &Aside) {
+        let aside = aside.lock().expect("nobody panics");
+        let clear = |(start, took, _): &&(Instant, Duration, Duration)| {
+            let end = *start + *took;
+            !aside.iter().any(|(from, to)| *start < *to && *from < end)
+        };
+        let long: Vec<_> = self.long.iter().filter(clear).map(|(_, _, own)| *own).collect();
+        println!(
+            "  longest of {} checks {what}: {} us, {} over 1 ms (with the time in which one of the two had no processor: {} us)",
+            self.checks,
+            long.iter().max().map_or(0, Duration::as_micros),
+            long.iter().filter(|took| **took > LIMIT).count(),
+            self.all.as_micros()
+        );
+    }
+}
+
+/// Bytes of this process in memory: its own, and of mapped files.
+fn resident() -> (u64, u64) {
+    let text = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let line = |name: &str| {
+        let line = text.lines().find_map(|line| line.strip_prefix(name))?;
+        line.split_whitespace().next()?.parse::<u64>().ok()
+    };
+    (line("RssAnon:").unwrap_or(0) * 1024, line("RssFile:").unwrap_or(0) * 1024)
+}
+
+/// Bytes that the files below `folder` have on the disk.
+fn size(folder: &Path) -> u64 {
+    let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
+    let sizes = entries.map(|entry| match entry.metadata() {
+        Ok(found) if found.is_dir() => size(&entry.path()),
+        Ok(found) => std::os::unix::fs::MetadataExt::blocks(&found) * 512,
+        Err(_) => 0,
+    });
+    sizes.sum()
+}
+
+fn mib(bytes: u64) -> f64 {
+    bytes as f64 / f64::from(1 << 20)
+}
