@@ -72,29 +72,18 @@ pub(crate) fn engine(config: Config) -> Result<Engine> {
     let max_password = policy.max_password;
     let dummy = found.ring.site_key("janua/1 dummy");
     let directory = directory(host, &tree, &folder, &policy, dummy, &clock).map_err(in_file)?;
-    let system = Clock::system();
     let wanted = stores::Wanted {
         section: &tree.store,
         folder: &folder,
         makes: makes_store,
+        aside: store_aside,
         site: &site,
         keyring: &found.ring,
-        // Another time than the system's is for what is tried out, not for what is kept.
-        clock: if store_aside { &system } else { &clock },
+        clock: &clock,
     };
-    let store = match store_aside {
-        true => stores::memory(directory.revoked(), &clock),
-        false => wanted.store(directory.revoked()),
-    };
-    let store = store.map_err(in_file)?;
-    let keys_store = match store_aside {
-        true => wanted.store(Vec::new()),
-        false => Ok(Arc::clone(&store)),
-    };
+    let (store, keys_store) = wanted.stores(directory.revoked()).map_err(in_file)?;
     let (keyring, keys) = found.settle(keys_store, makes_store).map_err(in_file)?;
     let page = Arc::new(ProcessPage::new());
-    let throttle_settings =
-        throttle::Settings { alarm_per_minute: tree.throttle.alarm_per_minute, ..throttle::Settings::default() };
     let engine = &tree.engine;
     Ok(Engine {
         cross_site: CrossSite::new(engine.csrf, &site, &engine.same_site),
@@ -109,7 +98,7 @@ pub(crate) fn engine(config: Config) -> Result<Engine> {
         directory,
         hasher: Hasher::new(policy)?,
         permits: Permits::new(tree.password.places.max(1) as usize),
-        throttle: Throttle::new(throttle_settings, keyring.site_key("janua/1 throttle")),
+        throttle: Throttle::new(throttle(&tree), keyring.site_key("janua/1 throttle")),
         verified: Cache::new(REMEMBERED_PAIRS, page.clone()),
         names: keyring.site_key("janua/1 names"),
         ended: Mutex::default(),
@@ -144,6 +133,10 @@ impl Defaults {
             file,
         }
     }
+}
+
+fn throttle(tree: &Tree) -> throttle::Settings {
+    throttle::Settings { alarm_per_minute: tree.throttle.alarm_per_minute, ..throttle::Settings::default() }
 }
 
 /// The tenants that a host's users may belong to.

@@ -15,6 +15,7 @@ use crate::engine::config::{KeySource, KeyringSection};
 use crate::engine::decide::Stop;
 use crate::engine::decision::WaitClass;
 use crate::engine::engine::Standing;
+use crate::engine::stores::Made;
 use crate::store::{Store, Unavailable};
 use std::path::Path;
 use std::sync::Arc;
@@ -92,7 +93,7 @@ pub(crate) fn read(section: &KeyringSection, folder: &Path, site: &str, now: Now
 impl Found {
     /// Joins the ring with what follows it. `store` is the one that it lies in, if it lies in one; `makes`: whether
     /// attaching makes the first ring there. Errors: for a store that keeps none.
-    pub fn settle(self, store: Result<Arc<dyn Store>>, makes: bool) -> Result<(Keyring, Keys)> {
+    pub fn settle(self, store: Made, makes: bool) -> Result<(Keyring, Keys)> {
         let (watch, store) = match self.kept {
             Kept::Fixed => (None, None),
             Kept::Followed(watch) => (Some(watch), None),

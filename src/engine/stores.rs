@@ -24,6 +24,8 @@ pub(crate) struct Wanted<'a> {
     pub folder: &'a Path,
     /// Whether its folder may be made.
     pub makes: bool,
+    /// Sessions are to stay out of it: they live here, for a while and by the clock that is given.
+    pub aside: bool,
     /// Whose sessions it keeps.
     pub site: &'a str,
     /// For its site keys.
@@ -34,8 +36,22 @@ pub(crate) struct Wanted<'a> {
 /// Principals and the number below which what they have is revoked.
 pub(crate) type Floors = Vec<(String, u64)>;
 
+/// A store that nobody has opened yet.
+pub(crate) type Made = Result<Arc<dyn Store>>;
+
 impl Wanted<'_> {
-    pub fn store(&self, floors: Floors) -> Result<Arc<dyn Store>> {
+    /// The store of the sessions, and that of the keys for a ring that lies in it.
+    pub fn stores(&self, floors: Floors) -> Result<(Arc<dyn Store>, Made)> {
+        if self.aside {
+            // Another time than the system's is for what is tried out, not for what is kept.
+            let clock = &Clock::system();
+            return Ok((memory(floors, self.clock)?, Wanted { clock, ..*self }.store(Vec::new())));
+        }
+        let store = self.store(floors)?;
+        Ok((Arc::clone(&store), Ok(store)))
+    }
+
+    fn store(&self, floors: Floors) -> Made {
         let section = self.section;
         if let (Some(key), false) = (section.first_of_servers(), section.kind == "redis") {
             return Err(Error::invalid(format!("store.{key} is for store.kind = \"redis\"")));
@@ -74,7 +90,7 @@ impl Wanted<'_> {
 }
 
 /// A store of this process alone. Tokens outlive the process that made them and are good in others of the same keyring.
-pub(crate) fn memory(floors: Floors, clock: &Clock) -> Result<Arc<dyn Store>> {
+fn memory(floors: Floors, clock: &Clock) -> Made {
     let settings = memory::Settings { longest_secs: LONGEST_LIFE, older: memory::Older::Accepted, floors };
     Ok(Arc::new(Memory::new(settings, clock.now())?))
 }
