@@ -62,12 +62,20 @@ fn nothing_but_the_clock_is_asked() {
             let store = "kind = 'shared'\npath = 'state'";
             decide(&Rust::over(store, &house, Clock::system(), None), false)
         }
+        #[cfg(feature = "redis")]
+        Ok("redis") => {
+            let server = checkpath::house::redis_server::RedisServer::start(&[]);
+            let store = format!("kind = 'redis'\nservers = ['{}']", server.socket_url());
+            // The newest poll stays young: what is shown is a check that need not ask.
+            decide(&Rust::over(&store, &house, Clock::fake(checkpath::house::START), None), false)
+        }
         Ok("planted") => decide(&Rust::new(&house, Clock::system(), None), true),
         Ok(_) => decide(&Rust::new(&house, Clock::system(), None), false),
         Err(_) => {}
     }
     let shared = cfg!(feature = "shared").then_some("shared");
-    for door in ["Rust", "C"].into_iter().chain(shared) {
+    let redis = cfg!(feature = "redis").then_some("redis");
+    for door in ["Rust", "C"].into_iter().chain(shared).chain(redis) {
         let status = child(door, &house);
         assert!(status.success(), "{door}: {status}; signal 31 is a system call");
     }

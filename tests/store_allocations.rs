@@ -1,8 +1,12 @@
 //! The check path allocates nothing. In the memory store: hits, touches that are due with a path, misses, tombstones,
-//! probes and tokens. In the shared one: hits from a copy, with uses noted, dead copies, and tokens.
+//! probes and tokens. In the shared one: hits from a copy, with uses noted, dead copies, and tokens. In the one on a server:
+//! the same at once, while the newest poll is young.
 
 #[path = "../benches/counting/sys.rs"]
 mod counting;
+#[cfg(all(unix, feature = "redis"))]
+#[path = "redis_server/mod.rs"]
+mod redis_server;
 
 use janua::base::Clock;
 use janua::session::{NewSession, Record, Reference, Touch, id};
@@ -18,6 +22,8 @@ fn the_check_path_allocates_nothing() {
     the_memory_store();
     #[cfg(feature = "shared")]
     the_shared_store();
+    #[cfg(all(unix, feature = "redis"))]
+    the_redis_store();
 }
 
 fn the_memory_store() {
@@ -85,4 +91,49 @@ fn the_shared_store() {
     assert!(noted >= 2, "a companion and a use");
     drop(store);
     std::fs::remove_dir_all(folder).unwrap();
+}
+
+#[cfg(all(unix, feature = "redis"))]
+fn the_redis_store() {
+    use janua::crypto::mac::MacKey;
+    use janua::store::Later;
+    use janua::store::redis::{Keys, Redis, Server, Settings};
+    let (server, clock) = (redis_server::RedisServer::start(&[]), Clock::fake(1_700_000_000));
+    let keys = Keys::new(MacKey::new(&[1; 32]), MacKey::new(&[2; 32]));
+    let settings = Settings::new(Server::parse(&server.socket_url()).unwrap(), "s", keys, 86_400);
+    let timeout = std::time::Duration::from_secs(5);
+    let store = Redis::new(Settings { server_time: false, timeout, ..settings }, clock.clone());
+    store.attach().unwrap();
+    let (live, gone) = (id::key("s", "p", "", b"live"), id::key("s", "p", "", b"gone"));
+    let chosen = id::chosen_key("s", "p", "", "Aladdin", b"1");
+    let old = store.seq().unwrap();
+    for key in [live, gone] {
+        let new = NewSession { keep_path: true, ..NewSession::of("Aladdin", 1_800, 43_200, old) };
+        store.insert(key, Record::new(new, clock.now()), 10, clock.now()).unwrap();
+    }
+    store.revoke(Revocation::Session(gone), clock.now()).unwrap();
+    store.revoke(Revocation::Principal("AlexK"), clock.now()).unwrap();
+    store.revoke(Revocation::Chosen(chosen), clock.now()).unwrap();
+    let mut noted = 0;
+    for _ in 0..3 {
+        // A poll, and the copies anew.
+        clock.advance(61);
+        store.tend(clock.now()).unwrap();
+        assert!(matches!(store.check(&live, clock.now()), Answer::Hit(_)));
+        assert!(matches!(store.check(&gone, clock.now()), Answer::Miss(_)));
+        let (calls, bytes) = (ALLOCATOR.calls(), ALLOCATOR.bytes());
+        for _ in 0..100 {
+            let now = clock.now();
+            let Some(Answer::Hit(record)) = store.check_at_once(&live, now) else { panic!("it is alive") };
+            noted += usize::from(store.touch_later(&record, true, Some(b"/api/documents/1"), now) == Later::Noted);
+            assert!(matches!(store.check_at_once(&gone, now), Some(Answer::Miss(_))));
+            assert_eq!(store.token_revoked_at_once("AlexK", &[1; 8], None, old, now), Some(Ok(true)));
+            assert_eq!(store.token_revoked_at_once("Aladdin", &[1; 8], Some(&chosen), old, now), Some(Ok(true)));
+            assert_eq!(store.token_revoked_at_once("Aladdin", &[1; 8], None, old, now), Some(Ok(false)));
+            assert!(store.floor_at_once("Aladdin", now).unwrap().unwrap() <= old);
+            assert!(!store.is_due(now));
+        }
+        assert_eq!((ALLOCATOR.calls(), ALLOCATOR.bytes()), (calls, bytes));
+    }
+    assert!(noted >= 3, "a companion and uses");
 }

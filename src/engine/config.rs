@@ -148,7 +148,7 @@ impl Config {
 
     /// Whether its store is one that several processes share.
     pub fn shares_store(&self) -> bool {
-        self.tree.store.kind == "shared"
+        matches!(self.tree.store.kind.as_str(), "shared" | "redis")
     }
 
     /// The life of tokens in seconds, if the configuration says; else the profile's counts.

@@ -56,6 +56,7 @@ pub(crate) fn redis(wanted: &Wanted<'_>, floors: Floors) -> Result<Redis> {
         keys,
         longest_secs: LONGEST_LIFE,
         floors,
+        create: wanted.makes,
         server_time: !clock.is_fake(),
     };
     Ok(Redis::new(settings, clock.clone()))

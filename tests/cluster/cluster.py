@@ -59,7 +59,7 @@ def machines(name, count, store, workers=2, config="door", http=HTTP, clocks=(),
     for at in range(count):
         folder = FILES / f"{FOLDERS}{name}-{at}-site"
         shutil.rmtree(folder, ignore_errors=True)
-        (folder / "state").mkdir(0o700, parents=True)
+        folder.mkdir(parents=True)
         if first:
             shutil.copy2(first / "keyring.toml", folder / "keyring.toml")
         own = store[at] if isinstance(store, list) else store

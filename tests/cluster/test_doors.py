@@ -6,7 +6,7 @@ from promises import promise, same
 from servers import Redis, certificates
 
 WORD = "open-sesame-and-more"
-ACL = ("user default off", f"user janua on >{WORD} ~janua:* &* +@all")
+ACL = ("user default off", f"user janua on >{WORD} ~janua:* +@all -@dangerous +info +role")
 
 
 def secret(name, text):
@@ -50,9 +50,9 @@ def wrong_ways(folder, acl, tls, other):
         "user": (on_redis([acl.url()], 'user = "nobody"', right), ("user",)),
         "no-password": (on_redis([acl.url()]), ("password",)),
         "name": (on_redis([other.url()], f'ca = "{folder}/ca.pem"'), ("127.0.0.1", "certificate")),
-        "authority": (on_redis([tls.url()], f'ca = "{folder}/stranger.pem"'), ("certificate", "ca")),
-        "no-tls": (on_redis([tls.url().replace("rediss", "redis")]), ("TLS",)),
-        "nobody-there": (on_redis(["redis://127.0.0.1:1/0"]), ("127.0.0.1:1", "refused")),
+        "authority": (on_redis([tls.url()], f'ca = "{folder}/stranger.pem"'), ("certificate", "store.ca")),
+        "no-tls": (on_redis([tls.url().replace("rediss", "redis")]), ("closed the connection", "rediss://")),
+        "nobody-there": (on_redis(["redis://127.0.0.1:1/0"]), ("127.0.0.1:1", "nobody listens")),
     }
 
 

@@ -10,6 +10,7 @@ from race import Race
 from servers import Redis
 
 APART = 90
+MAINTAINED = 2.5
 
 
 @promise("three machines on one Redis, a thousand requests of a session under way: none that starts after the log-out's answer is let in anywhere")
@@ -35,22 +36,41 @@ def apart():
                 load.verify(ports)
 
 
-@promise("a machine on Redis that starts with a clock a day ahead ends nobody's session, and a log-out there holds everywhere")
+def over(nodes, at, cookie):
+    """A log-out at one machine is in force at all."""
+    same("log-out", at.ask("POST", "/logout", cookie, body=b"").status, 204)
+    same("after it", {nginx.ask("GET", "/inside/x", cookie).status for nginx in nodes}, {401})
+
+
+@promise("a machine on Redis that starts with a clock 50 minutes ahead judges as the others do; one a day ahead ends nobody's session but at its own door")
 def ahead():
     with Redis("ahead") as redis:
-        clock = Clock("ahead", 86_400)
-        nodes = machines("ahead-redis", 2, on_redis([redis.url()]), clocks=[None, clock])
-        with running(nodes) as ports:
-            right, wrong = nodes
-            before = [right.login() for _ in range(3)]
-            same("at the machine that is ahead", {wrong.ask("GET", "/inside/x", cookie).status for cookie in before}, {200})
-            there = wrong.login()
-            for seconds in (86_400, 0, -86_400):
+        for seconds, there in ((3_000, 200), (86_400, 401)):
+            nodes = machines("ahead-redis", 2, on_redis([redis.url()]), clocks=[None, Clock("ahead-redis", seconds)])
+            with running(nodes):
+                right, wrong = nodes
+                before, after = [right.login() for _ in range(3)], wrong.login()
+                same("sessions of the others, at its door", {wrong.ask("GET", "/inside/x", cookie).status for cookie in before}, {there})
+                for nginx in nodes:
+                    same("its own sessions", nginx.ask("GET", "/inside/x", after).status, 200)
+                over(nodes, wrong, after)
+                over(nodes, wrong, before.pop())
+                over(nodes, right, before.pop())
+                same("the last, at the others' door", right.ask("GET", "/inside/x", before.pop()).status, 200)
+
+
+@promise("a machine on Redis whose clock jumps a day ahead, two hours back and an hour back while it runs: sessions and log-outs hold everywhere")
+def jumps():
+    with Redis("jumps") as redis:
+        clock = Clock("jumps-redis")
+        nodes = machines("jumps-redis", 2, on_redis([redis.url()]), clocks=[None, clock])
+        with running(nodes):
+            kept = [nginx.login() for nginx in nodes]
+            for seconds in (86_400, -7_200, -3_500, 0):
                 clock.set(seconds)
-                time.sleep(2.5)
-                same("sessions", {nginx.ask("GET", "/inside/x", cookie).status for nginx in nodes for cookie in (*before, there)}, {200})
-            for nginx in (wrong, right):
-                gone = before.pop()
-                same("log-out", nginx.ask("POST", "/logout", gone, body=b"").status, 204)
-                same("after it", {each.ask("GET", "/inside/x", gone).status for each in nodes}, {401})
-            taken(wrong, 'endpoint="clock"')
+                time.sleep(MAINTAINED)
+                kept.append(nodes[1].login())
+                for _ in range(4):
+                    same(f"{seconds:+} s", {nginx.ask("GET", "/inside/x", cookie).status for nginx in nodes for cookie in kept}, {200})
+                over(nodes, nodes[len(kept) % 2], kept.pop(0))
+            assert taken(nodes[1], 'endpoint="clock"') >= 2, "the clock's jumps were not told"

@@ -6,6 +6,9 @@ mod explain;
 mod folder;
 mod init;
 mod keys;
+#[cfg(all(unix, feature = "redis"))]
+#[path = "../redis_server/mod.rs"]
+mod redis_server;
 mod rotation;
 #[cfg(feature = "shared")]
 mod sessions;

@@ -1,6 +1,8 @@
 //! `janua sessions` and `janua revoke`, on the store of a host that runs: this process.
 
 use crate::folder::Folder;
+#[cfg(all(unix, feature = "redis"))]
+use crate::redis_server;
 use janua::base::encoding::hex;
 use janua::engine::{Config, Engine, Held, Site};
 use std::sync::Arc;
@@ -29,7 +31,11 @@ fn folder(store: &str) -> Folder {
 
 impl Host {
     fn new() -> Host {
-        let folder = folder("kind = \"shared\"\npath = \"state\"");
+        Host::over("kind = \"shared\"\npath = \"state\"")
+    }
+
+    fn over(store: &str) -> Host {
+        let folder = folder(store);
         let mut config = Config::new();
         config.read_file(&folder.path("janua.toml")).unwrap();
         let engine = Engine::build(config).unwrap();
@@ -54,7 +60,25 @@ impl Host {
 
 #[test]
 fn sessions_of_a_running_host_are_listed_shown_and_ended_from_outside() {
-    let host = Host::new();
+    listed_shown_and_ended(&Host::new());
+}
+
+#[cfg(all(unix, feature = "redis"))]
+#[test]
+fn and_so_they_are_where_the_store_is_on_a_server() {
+    let server = redis_server::RedisServer::start(&[]);
+    let store = format!("kind = \"redis\"\nservers = [\"{}\"]\ntimeout = \"5s\"", server.socket_url());
+    let unmade = folder(&store);
+    unmade.janua(&["sessions", "list"]).is(3).complains("there is no store of this site");
+    assert!(unmade.janua(&["check"]).is(0).out.contains("store      redis, not made yet"));
+    assert_eq!(server.ask(&["DBSIZE"]), ":0\r\n", "looking makes nothing");
+    let host = Host::over(&store);
+    listed_shown_and_ended(&host);
+    users_keys_and_times(&host);
+    assert!(host.folder.janua(&["check"]).is(0).out.contains("store      redis, "));
+}
+
+fn listed_shown_and_ended(host: &Host) {
     let [(joe, joes), (alex, alexs)] = ["joe.bloggs@test.com", "AlexK"].map(|name| host.login(name));
     let run = |arguments: &[&str]| host.folder.janua(&[&["sessions"], arguments].concat());
     let listed = run(&["list"]).is(0).out;
@@ -76,7 +100,10 @@ fn sessions_of_a_running_host_are_listed_shown_and_ended_from_outside() {
 
 #[test]
 fn users_keys_and_times_are_revoked_on_a_running_host() {
-    let host = Host::new();
+    users_keys_and_times(&Host::new());
+}
+
+fn users_keys_and_times(host: &Host) {
     let revoke = |arguments: &[&str]| host.folder.janua(&[&["revoke"], arguments].concat());
     let id = host.folder.user("AlexK")["id"].as_str().unwrap().to_owned();
     let token = |host: &Host| host.mfiles.token_issue("access", &id, "", "", 0).unwrap();

@@ -38,6 +38,18 @@ fn keeper(folder: &Path, args: &[String]) -> Child {
     command.stdin(Stdio::piped()).stdout(log.try_clone().unwrap()).stderr(log).spawn().unwrap()
 }
 
+fn words(program: &str, port: u16, options: &[&str], folder: &Path) -> Vec<String> {
+    let port = port.to_string();
+    if program == "redis-server" {
+        let place = ["--port", &port, "--bind", "127.0.0.1", "--unixsocket", "socket", "--unixsocketperm", "700"];
+        let quiet = ["--save", "", "--appendonly", "no", "--daemonize", "no", "--dir", "."];
+        return [program].iter().chain(&place).chain(&quiet).chain(options).map(|word| (*word).to_owned()).collect();
+    }
+    let lines = [&[&*format!("port {port}"), "bind 127.0.0.1"], options].concat().join("\n");
+    std::fs::write(folder.join("sentinel.conf"), lines).unwrap();
+    vec![program.to_owned(), "sentinel.conf".to_owned()]
+}
+
 impl RedisServer {
     /// Starts one, with more of its options.
     pub fn start(options: &[&str]) -> RedisServer {
@@ -53,22 +65,18 @@ impl RedisServer {
         // The path of a socket is short.
         let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("target/tmp").join(own);
         std::fs::create_dir_all(&folder).unwrap();
-        let port = free_port();
-        let port_text = port.to_string();
-        let mut args = vec![program.to_owned()];
-        if program == "redis-server" {
-            let common =
-                ["--port", &port_text, "--bind", "127.0.0.1", "--unixsocket", "socket", "--unixsocketperm", "700"];
-            let quiet = ["--save", "", "--appendonly", "no", "--daemonize", "no", "--dir", "."];
-            args.extend(common.iter().chain(&quiet).chain(options).map(|word| (*word).to_owned()));
-        } else {
-            let lines = [&[&*format!("port {port}"), "bind 127.0.0.1"], options].concat().join("\n");
-            std::fs::write(folder.join("sentinel.conf"), lines).unwrap();
-            args.push("sentinel.conf".to_owned());
+        // Another program may take the port between the look and the start.
+        for _ in 0..5 {
+            let port = free_port();
+            let args = words(program, port, options, &folder);
+            let server = RedisServer { keeper: keeper(&folder, &args), folder: folder.clone(), port, args };
+            if server.is_up() {
+                return server;
+            }
+            std::mem::ManuallyDrop::new(server).end();
         }
-        let server = RedisServer { keeper: keeper(&folder, &args), folder, port, args };
-        server.wait();
-        server
+        let log = std::fs::read_to_string(folder.join("log")).unwrap_or_default();
+        panic!("{program} does not come up: {log}");
     }
 
     /// As the configuration names it.
@@ -80,13 +88,22 @@ impl RedisServer {
         format!("unix://{}", self.folder.join("socket").display())
     }
 
-    fn wait(&self) {
+    /// Waits until it answers; `false` when it has ended instead.
+    fn is_up(&self) -> bool {
         let until = Instant::now() + Duration::from_secs(10);
-        while std::net::TcpStream::connect(("127.0.0.1", self.port)).is_err() {
-            let log = || std::fs::read_to_string(self.folder.join("log")).unwrap_or_default();
-            assert!(Instant::now() < until, "the server does not come up: {}", log());
+        let socket = self.folder.join("socket");
+        let answers = || match self.args[0].as_str() {
+            "redis-server" => UnixStream::connect(&socket).is_ok() && !self.ask(&["PING"]).is_empty(),
+            _ => std::net::TcpStream::connect(("127.0.0.1", self.port)).is_ok(),
+        };
+        while !answers() {
+            let log = std::fs::read_to_string(self.folder.join("log")).unwrap_or_default();
+            if Instant::now() > until || log.contains("Address already in use") {
+                return false;
+            }
             std::thread::sleep(Duration::from_millis(5));
         }
+        true
     }
 
     /// Sends a signal to it: `STOP`, `CONT`, `KILL`.
@@ -110,7 +127,7 @@ impl RedisServer {
     pub fn restart(&mut self) {
         self.end();
         self.keeper = keeper(&self.folder, &self.args);
-        self.wait();
+        assert!(self.is_up(), "it does not come back");
     }
 
     /// Asks it something over its socket; the answer as it comes.

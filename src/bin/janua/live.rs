@@ -36,8 +36,8 @@ pub fn join(path: &Path, mut config: Config) -> Result<Arc<Engine>, Failure> {
     let engine = Engine::build(config).map_err(|e| Failure::file(e.message))?;
     if engine.check_workers(2).is_err() {
         return Err(Failure::refused(format!(
-            "{}: the store lives inside the host's process, where only the host can reach it; store.kind = \"shared\" is \
-             one that can be reached from outside",
+            "{}: the store lives inside the host's process, where only the host can reach it; store.kind = \"shared\" \
+             and \"redis\" can be reached from outside",
             path.display()
         )));
     }
@@ -58,10 +58,10 @@ pub fn build(path: &Path) -> Result<Arc<Engine>, Failure> {
 pub enum Found {
     /// It lives in the host's process.
     Memory,
-    /// No host has made it yet.
-    Unmade,
+    /// No host has made it yet. Its kind.
+    Unmade(String),
     /// It is there, with so many sessions.
-    Made(u64),
+    Made(String, u64),
 }
 
 /// Looks at the store of a configuration as a host would find it. Errors: what would keep a host from it.
@@ -72,9 +72,11 @@ pub fn look(path: &Path) -> Result<Found, Failure> {
         return Ok(Found::Memory);
     }
     let engine = build(path)?;
+    let kind =
+        engine.summary().into_iter().find(|(name, _)| *name == "store").map(|(_, kind)| kind).unwrap_or_default();
     match engine.attach() {
-        Ok(()) => Ok(Found::Made(engine.session_count())),
-        Err(error) if error.status == Status::NotFound => Ok(Found::Unmade),
+        Ok(()) => Ok(Found::Made(kind, engine.session_count())),
+        Err(error) if error.status == Status::NotFound => Ok(Found::Unmade(kind)),
         Err(error) => Err(Failure::file(error.message)),
     }
 }
@@ -83,16 +85,16 @@ impl Found {
     pub fn words(&self) -> String {
         match self {
             Found::Memory => "memory".to_owned(),
-            Found::Unmade => "shared, not made yet: the host makes it when it starts".to_owned(),
-            Found::Made(1) => "shared, 1 session".to_owned(),
-            Found::Made(count) => format!("shared, {count} sessions"),
+            Found::Unmade(kind) => format!("{kind}, not made yet: the host makes it when it starts"),
+            Found::Made(kind, 1) => format!("{kind}, 1 session"),
+            Found::Made(kind, count) => format!("{kind}, {count} sessions"),
         }
     }
 
     pub fn as_json(&self) -> Value {
         match self {
             Found::Memory => json!("memory"),
-            Found::Unmade | Found::Made(_) => json!("shared"),
+            Found::Unmade(kind) | Found::Made(kind, _) => json!(kind),
         }
     }
 
@@ -100,6 +102,6 @@ impl Found {
     pub fn unwise(&self) -> Option<String> {
         let unmade =
             "the store is not made yet: tokens from before it are refused, until `janua revoke --accept-older`";
-        matches!(self, Found::Unmade).then(|| unmade.to_owned())
+        matches!(self, Found::Unmade(_)).then(|| unmade.to_owned())
     }
 }

@@ -97,6 +97,12 @@ impl Copies {
         copy
     }
 
+    /// Drops all.
+    #[cfg(feature = "redis")]
+    pub(in crate::store) fn clear(&self) {
+        self.0.iter().for_each(|shard| shard.0.write().clear());
+    }
+
     /// Drops the copy of the session under `key`, and returns it.
     pub(in crate::store) fn remove(&self, key: &Digest) -> Option<Arc<Copy>> {
         let hash = hash(key);

@@ -54,12 +54,8 @@ impl Core {
         }
         match self.word(&copy) {
             Word::Revoked => Some(Answer::Miss(Reason::SessionRevoked)),
-            Word::Good(_) => match (copy.record.stands(now), copy.record.death()) {
-                (Ok(()), _) => Some(Answer::Hit(Arc::clone(&copy.record))),
-                (Err(_), Some(dead)) => Some(Answer::Miss(dead.reason())),
-                (Err(_), None) => None,
-            },
-            Word::Unknown => None,
+            Word::Good(_) if copy.record.stands(now).is_ok() => Some(Answer::Hit(Arc::clone(&copy.record))),
+            Word::Good(_) | Word::Unknown => copy.record.death().map(|dead| Answer::Miss(dead.reason())),
         }
     }
 
@@ -91,6 +87,7 @@ impl Core {
                 Found::Dead(there, dead) if there == *key => {
                     if let Some(copy) = self.copies.get(key) {
                         copy.record.kill(dead);
+                        copy.renew(now);
                     }
                     Some(Err(dead.reason()))
                 }

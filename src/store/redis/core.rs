@@ -18,6 +18,7 @@ use crate::session::Dead;
 use crate::store::Unavailable;
 use crate::store::held::copies::Copies;
 use crate::store::held::pending::Pending;
+use crate::store::held::what::What;
 use parking_lot::Mutex;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::time::Instant;
@@ -88,7 +89,7 @@ impl Core {
 
     /// Whether a poll is due soon.
     pub(super) fn is_due(&self, now: Now) -> bool {
-        now.boot_us.saturating_sub(DELTA_US / 2) > self.horizon.at()
+        now.boot_us.saturating_sub(DELTA_US / 2) > self.horizon.at() && !self.pool.rests()
     }
 
     /// Makes sure that all that was acknowledged before `now` is known, or as much of it as is allowed.
@@ -144,10 +145,15 @@ impl Core {
     }
 
     fn take(&self, told: &Told, known: u64, now: Now, connection: &Connection) -> Next {
-        self.horizon.take(told, known, now.boot_us, &connection.run, |key| {
-            if let Some(copy) = self.copies.get(key) {
-                copy.record.kill(Dead::Revoked);
+        self.horizon.take(told, known, now.boot_us, &connection.run, |what| match what {
+            What::Session(key) => {
+                if let Some(copy) = self.copies.get(key) {
+                    copy.record.kill(Dead::Revoked);
+                }
             }
+            // Also where a floor was taken back: what died of it is looked at anew.
+            What::Site => self.copies.clear(),
+            What::Principal(_) | What::Key(_) | What::Chosen(_) => {}
         })
     }
 
@@ -179,6 +185,7 @@ impl Core {
             }
         }
         self.horizon.begin(&told, &floors, now.boot_us, &connection.run);
+        self.copies.clear();
         Ok(())
     }
 
@@ -242,7 +249,6 @@ impl Core {
             let (told, next) = done.map_err(|fault| self.failed(&fault))?;
             match told.word.as_slice() {
                 b"fell" => self.poll_now(false)?,
-                b"more" => return Ok(told),
                 _ => {
                     if next == Next::Anew {
                         // The poll is to see what this call saw.

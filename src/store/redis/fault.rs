@@ -73,12 +73,20 @@ impl Fault {
             Fault::Io(io::ErrorKind::PermissionDenied, _) => {
                 "this user may not open the socket: add it to the server's group".to_owned()
             }
-            Fault::Io(io::ErrorKind::UnexpectedEof, _) => "the server closed the connection".to_owned(),
+            Fault::Io(io::ErrorKind::UnexpectedEof | io::ErrorKind::ConnectionReset, _) => {
+                "the server closed the connection: if it expects TLS, write rediss:// in store.servers".to_owned()
+            }
             Fault::Io(io::ErrorKind::InvalidData, text) => format!(
                 "the TLS of the server is not what it should be ({text}): see store.ca, the name in store.servers and the \
                  server's certificate"
             ),
-            Fault::Io(_, text) => format!("the connection failed: {text}"),
+            Fault::Io(_, text) => {
+                format!("the connection failed ({text}): see whether it runs, and whether it expects TLS")
+            }
+            Fault::Slow if server.starts_with("rediss:") => {
+                "did not answer within store.timeout: see whether it speaks TLS there, or is overloaded or cut off"
+                    .to_owned()
+            }
             Fault::Slow => {
                 "did not answer within store.timeout: see whether it is stopped, overloaded or cut off".to_owned()
             }

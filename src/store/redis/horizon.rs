@@ -19,6 +19,10 @@ use std::time::{Duration, Instant};
 /// For so many microseconds after a poll was sent, what it said is trusted.
 pub(super) const DELTA_US: i64 = 100_000;
 
+/// For so many milliseconds the answer to a log-out is held back: the same, and a little for timers that go by a clock
+/// read before.
+pub(super) const HOLD_MS: u32 = 110;
+
 /// How much of the log this process keeps to give it back to a server that has lost it.
 const TAIL: Duration = Duration::from_secs(600);
 const TAIL_ENTRIES: usize = 16_384;
@@ -74,8 +78,8 @@ impl Horizon {
     }
 
     /// Takes over the answer of a call that was sent at `sent` with `known` as the newest number. `tell` hears of each
-    /// session that is newly revoked.
-    pub(super) fn take(&self, told: &Told, known: u64, sent: i64, run: &str, mut tell: impl FnMut(&Digest)) -> Next {
+    /// entry that is new.
+    pub(super) fn take(&self, told: &Told, known: u64, sent: i64, run: &str, mut tell: impl FnMut(&What)) -> Next {
         let mut applying = self.applying.lock();
         let applied = self.applied();
         if told.lost || told.word == b"fell" || applying.run != run || known > applied {
@@ -89,9 +93,7 @@ impl Horizon {
         if upto >= applied {
             let mut set = self.set.write();
             for entry in told.entries.iter().filter(|entry| entry.number > applied) {
-                if let What::Session(key) = entry.what {
-                    tell(&key);
-                }
+                tell(&entry.what);
                 set.apply(entry.number, entry.floor, entry.what);
                 applying.keep(*entry);
             }

@@ -43,7 +43,7 @@ use crate::session::{Record, Reference, Touch};
 use crate::store::held::copies::Copies;
 use crate::store::held::folder::folder;
 use crate::store::held::pending::Pending;
-use horizon::{DELTA_US, Horizon};
+use horizon::{HOLD_MS, Horizon};
 use names::Names;
 use once_cell::sync::OnceCell;
 use parking_lot::Mutex;
@@ -103,6 +103,8 @@ pub struct Settings {
     pub longest_secs: u32,
     /// Principals (their ids) and the number below which what they have is revoked: what a users file remembers.
     pub floors: Vec<(String, u64)>,
+    /// Whether attaching begins a log where there is none.
+    pub create: bool,
     /// Whether the server's clock counts, as it must where several machines share it. A test that turns its own says no.
     pub server_time: bool,
 }
@@ -123,6 +125,7 @@ impl Settings {
             keys,
             longest_secs,
             floors: Vec::new(),
+            create: true,
             server_time: true,
         }
     }
@@ -205,7 +208,8 @@ impl Store for Redis {
         true
     }
 
-    /// Errors: `Fork` in a child of a process that had it open; `Unavailable` for what keeps the server from answering.
+    /// Errors: `Fork` in a child of a process that had it open; `NotFound` where there is none and none is to be begun;
+    /// `Unavailable` for what keeps the server from answering.
     fn attach(&self) -> Result<(), Error> {
         let core = match self.core.get() {
             Some(core) if core.guard.same_process() => return Ok(()),
@@ -216,6 +220,10 @@ impl Store for Redis {
             folder(path, true)?;
         }
         let told = |core: &Core| core.pool.fault().unwrap_or_else(|| core.pool.silent());
+        if !self.settings.create && !core.is_begun().map_err(|_| told(&core))? {
+            return Err(Error::not_found("there is no store of this site and keyring yet; the host makes it")
+                .at(core.pool.shown()));
+        }
         core.poll_now(false).map_err(|_| told(&core))?;
         core.recall(&self.settings.floors, self.clock.now()).map_err(|_| told(&core))?;
         // Another thread may have been faster.
@@ -275,7 +283,7 @@ impl Store for Redis {
     }
 
     fn hold_ms(&self) -> u32 {
-        u32::try_from(DELTA_US / 1_000).unwrap_or(u32::MAX)
+        HOLD_MS
     }
 
     fn accept_older(&self, now: Now) -> Result<(), Error> {

@@ -72,6 +72,14 @@ impl Core {
         Ok(usize::try_from(count).unwrap_or(0))
     }
 
+    /// Whether there is a log.
+    pub(super) fn is_begun(&self) -> Known<bool> {
+        let deadline = self.pool.deadline();
+        let [log, ..] = &self.names.log;
+        let done = self.pool.call(deadline, |connection| told::number(connection.one(&[b"EXISTS", log], deadline)?));
+        Ok(done.map_err(|fault| self.failed(&fault))? == 1)
+    }
+
     pub(super) fn document(&self, key: &[u8]) -> Known<Option<Vec<u8>>> {
         let deadline = self.pool.deadline();
         let done = self.pool.call(deadline, |connection| match connection.one(&[b"GET", key], deadline)? {

@@ -87,6 +87,11 @@ impl Pool {
         self.fault.lock().take()
     }
 
+    /// Whom errors are about.
+    pub(super) fn shown(&self) -> String {
+        self.way.shown()
+    }
+
     /// For when nothing else is known.
     pub(super) fn silent(&self) -> Error {
         Fault::Down.told(&self.way.shown())

@@ -17,7 +17,7 @@ while true do
   if not r.x then break end
   at = at + 1
   -- Every key is to be named by the client: then a cluster that is moving them says so.
-  if KEYS[at] ~= row_of(r.x) then return { 'more', { r.x }, '0', '0', 0, 0, {} } end
+  if KEYS[at] ~= row_of(r.x) then return answer('more', { r.x }) end
 end
 if live then
   append('S' .. live.k)
