@@ -137,6 +137,7 @@ fn a_replica_is_not_asked_and_a_primary_alone_acknowledges_nothing() {
     let port = home.server.port.to_string();
     let replica = RedisServer::start(&["--replicaof", "127.0.0.1", &port]);
     until("the replica follows", || replica.ask(&["INFO", "replication"]).contains("master_link_status:up"));
+    until("the primary counts it", || home.server.ask(&["WAIT", "1", "50"]).starts_with(":1"));
     let error = home.refused(settings(&replica.socket_url()));
     assert!(error.contains("replica"), "{error}");
     let confirmed = Settings { replicas: 1, ..home.settings() };
@@ -167,6 +168,7 @@ fn sentinels_are_asked_for_the_primary_also_after_it_has_changed() {
     let port = home.server.port.to_string();
     let replica = RedisServer::start(&["--replicaof", "127.0.0.1", &port]);
     until("the replica follows", || replica.ask(&["INFO", "replication"]).contains("master_link_status:up"));
+    until("the primary counts it", || home.server.ask(&["WAIT", "1", "50"]).starts_with(":1"));
     let lines = [
         &*format!("sentinel monitor door 127.0.0.1 {port} 1"),
         "sentinel down-after-milliseconds door 500",
