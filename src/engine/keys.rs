@@ -124,7 +124,7 @@ fn refuse_lonely(store: &dyn Store) -> Result<()> {
     }
     Err(Error::invalid(format!(
         "keyring.path = \"store\" needs a store that processes share, and store.kind = \"{}\" lives in one: set keyring.path \
-         to a file made by `janua keyring new`, or store.kind = \"shared\"",
+         to a file made by `janua keyring new`, or store.kind = \"shared\" or \"redis\"",
         store.kind()
     )))
 }

@@ -7,7 +7,7 @@
 mod sys;
 
 use std::sync::Mutex;
-use std::sync::atomic::{AtomicI32, AtomicI64, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI32, AtomicI64, AtomicU64, Ordering};
 use std::time::Duration;
 
 /// One thing that happened to an environment's `data.mdb`; `name` is its folder.
@@ -47,14 +47,27 @@ static RECORD: Mutex<Option<Vec<Event>>> = Mutex::new(None);
 static FUSE: AtomicI64 = AtomicI64::new(-1);
 static ERROR: AtomicI32 = AtomicI32::new(0);
 
+/// Whether syncs are left out.
+static PRETENDS: AtomicBool = AtomicBool::new(false);
+
+/// From here on nothing is synced, which takes long: for tests that end processes and never the power.
+pub fn pretend() {
+    PRETENDS.store(true, Ordering::SeqCst);
+}
+
+/// Whether anything but counting is asked for; a call goes straight through otherwise.
+static WATCHED: AtomicBool = AtomicBool::new(false);
+
 /// The next call but `steps` kills this process.
 pub fn kill_at(steps: u64) {
+    WATCHED.store(true, Ordering::SeqCst);
     ERROR.store(0, Ordering::SeqCst);
     FUSE.store(i64::try_from(steps).unwrap(), Ordering::SeqCst);
 }
 
 /// The next call but `steps`, and all that follow, fail with `error`.
 pub fn fail_at(steps: u64, error: i32) {
+    WATCHED.store(true, Ordering::SeqCst);
     ERROR.store(error, Ordering::SeqCst);
     FUSE.store(i64::try_from(steps).unwrap(), Ordering::SeqCst);
 }
@@ -66,6 +79,7 @@ pub fn mend() {
 
 /// Each sync takes so much longer than the disk needs.
 pub fn slow_down(by: Duration) {
+    WATCHED.store(by > Duration::ZERO, Ordering::SeqCst);
     DELAY_US.store(u64::try_from(by.as_micros()).unwrap(), Ordering::SeqCst);
 }
 
@@ -74,13 +88,14 @@ pub fn syncs() -> u64 {
     SYNCS.load(Ordering::SeqCst)
 }
 
-/// Calls so far.
+/// Calls so far, while one of them was to fail.
 pub fn steps() -> u64 {
     STEPS.load(Ordering::SeqCst)
 }
 
 /// Begins a record.
 pub fn record() {
+    WATCHED.store(true, Ordering::SeqCst);
     *RECORD.lock().unwrap() = Some(Vec::new());
 }
 
@@ -92,6 +107,18 @@ pub fn say(word: u64) {
 /// Ends the record.
 pub fn recorded() -> Vec<Event> {
     RECORD.lock().unwrap().take().unwrap_or_default()
+}
+
+fn pretends() -> bool {
+    PRETENDS.load(Ordering::Relaxed)
+}
+
+fn watched() -> bool {
+    WATCHED.load(Ordering::Relaxed)
+}
+
+fn count_sync() {
+    SYNCS.fetch_add(1, Ordering::SeqCst);
 }
 
 fn verdict() -> Verdict {
@@ -109,14 +136,11 @@ fn verdict() -> Verdict {
 
 fn event(event: Event) {
     match &event {
-        Event::SyncBegins { .. } => {
-            SYNCS.fetch_add(1, Ordering::SeqCst);
-        }
         Event::Synced { .. } | Event::Wrote { synced: true, .. } => match DELAY_US.load(Ordering::SeqCst) {
             0 => {}
             delay => std::thread::sleep(Duration::from_micros(delay)),
         },
-        Event::Wrote { .. } | Event::Said(_) => {}
+        Event::Wrote { .. } | Event::SyncBegins { .. } | Event::Said(_) => {}
     }
     if let Some(record) = RECORD.lock().unwrap().as_mut() {
         record.push(event);

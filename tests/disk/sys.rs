@@ -3,8 +3,10 @@
 //! Used by `disk` alone, which says what shall happen. Everything that is no `data.mdb` goes through as it is. The
 //! standard library writes through other symbols, but for `writev`.
 
-use super::{Event, Verdict, event, verdict};
+use super::{Event, Verdict, count_sync, event, pretends, verdict, watched};
 use libc::{c_int, c_void, iovec, off_t, size_t, ssize_t};
+use std::fs::File;
+use std::os::fd::AsRawFd;
 
 /// Whether `fd` is an open `data.mdb`, and each write to it is on disk when it returns.
 fn data(fd: c_int) -> Option<bool> {
@@ -37,7 +39,7 @@ fn kill() -> ! {
 
 /// Whether a call goes on: `Err` with what it answers otherwise.
 fn ask(fd: c_int) -> Result<Option<bool>, ssize_t> {
-    let Some(synced) = data(fd) else { return Ok(None) };
+    let Some(synced) = watched().then(|| data(fd)).flatten() else { return Ok(None) };
     match verdict() {
         Verdict::GoOn => Ok(Some(synced)),
         Verdict::Kill => kill(),
@@ -48,14 +50,24 @@ fn ask(fd: c_int) -> Result<Option<bool>, ssize_t> {
     }
 }
 
+/// The same file without syncing, where that is asked for.
+fn unsynced(fd: c_int) -> Option<File> {
+    let other = pretends() && data(fd) == Some(true);
+    other.then(|| File::options().write(true).open(format!("/proc/self/fd/{fd}")).ok()).flatten()
+}
+
 #[unsafe(no_mangle)]
 unsafe extern "C" fn pwrite(fd: c_int, from: *const c_void, count: size_t, at: off_t) -> ssize_t {
     let synced = match ask(fd) {
         Ok(synced) => synced,
         Err(answer) => return answer,
     };
-    // SAFETY: the caller's arguments, passed on as they are.
-    let wrote = unsafe { libc::syscall(libc::SYS_pwrite64, fd, from, count, at) } as ssize_t;
+    let wrote = match unsynced(fd) {
+        // SAFETY: the caller's arguments, passed on as they are, but for a descriptor of the same file.
+        Some(file) => unsafe { libc::syscall(libc::SYS_pwrite64, file.as_raw_fd(), from, count, at) as ssize_t },
+        // SAFETY: the caller's arguments, passed on as they are.
+        None => unsafe { libc::syscall(libc::SYS_pwrite64, fd, from, count, at) as ssize_t },
+    };
     if let (Some(synced), Ok(length), Ok(at)) = (synced, usize::try_from(wrote), u64::try_from(at)) {
         // SAFETY: the kernel has just read so many bytes from there.
         let bytes = unsafe { std::slice::from_raw_parts(from.cast::<u8>(), length) };
@@ -91,6 +103,7 @@ unsafe extern "C" fn writev(fd: c_int, parts: *const iovec, count: c_int) -> ssi
 
 #[unsafe(no_mangle)]
 unsafe extern "C" fn fdatasync(fd: c_int) -> c_int {
+    count_sync();
     let ours = match ask(fd) {
         Ok(ours) => ours,
         Err(_) => return -1,
@@ -99,9 +112,15 @@ unsafe extern "C" fn fdatasync(fd: c_int) -> c_int {
         event(Event::SyncBegins { name: name(fd) });
     }
     // SAFETY: the caller's argument, passed on as it is.
-    let answer = unsafe { libc::syscall(libc::SYS_fdatasync, fd) } as c_int;
+    let answer = if pretends() { 0 } else { unsafe { libc::syscall(libc::SYS_fdatasync, fd) as c_int } };
     if ours.is_some() && answer == 0 {
         event(Event::Synced { name: name(fd) });
     }
     answer
+}
+
+#[unsafe(no_mangle)]
+unsafe extern "C" fn fsync(fd: c_int) -> c_int {
+    // SAFETY: the caller's argument, passed on as it is.
+    if pretends() { 0 } else { unsafe { libc::syscall(libc::SYS_fsync, fd) as c_int } }
 }

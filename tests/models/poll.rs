@@ -3,14 +3,18 @@
 //!
 //! One process polls and checks, another client logs a session out, messages take any time. A primary may be cut off with
 //! the process on its side, while the replica behind the cut is promoted. Time is counted in small steps, and several
-//! things may happen in one. The rules (`docs/security.md`, part 7):
+//! things may happen in one. Mirrors, in `store/redis/`:
 //!
-//! ```text
-//! log-out   script on the primary; WAIT 1, 0 is no log-out; then the answer is held for DELTA
-//! poll      t0 = the time of sending; the script writes, so a primary without replicas refuses; HORIZON = t0 when applied
-//! check     a copy counts while now - HORIZON < DELTA; otherwise the row, by a script that writes too
-//! servers   a primary without replicas takes writes for LAG at most; a replica is promoted after DOWN at the earliest
-//! ```
+//! | steps | code |
+//! |---|---|
+//! | polls | `core.rs`: `Core::polled`, the time read before sending; `horizon.rs`: `Horizon::take`; `pool.rs` |
+//! | trust | `core.rs`: `Core::is_trusted`, less than DELTA |
+//! | rows | `checks.rs`: `Core::read`, asked of a primary after the check began |
+//! | log-out | `scripts.rs`: `Script::run` with its `WAIT`, too few replicas are an error; `mod.rs`: `hold_ms`, held by the host |
+//! | servers | every script says that it writes, so that a server which may not write refuses it |
+//!
+//! Of the installation: a primary without replicas takes writes for LAG at most (`min-replicas-to-write`,
+//! `min-replicas-max-lag`), and no replica is promoted sooner.
 
 use crate::explore::{Label, Model, breaks, holds, stated};
 

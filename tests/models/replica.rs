@@ -1,9 +1,9 @@
 //! Invariant 2: a retried log-out never acknowledges without a commit of its own.
 //!
 //! A process logs a session out on a primary that fails over to its replica, more than once, and may lose what was not
-//! confirmed; clients that heard no answer ask again. Mirrors `Core::end` of `store/shared/sessions.rs` (each call appends
-//! to the log, whatever it finds: `src/store/suite/revocation.rs::a_log_out_sent_again_commits_again`) on a store that has
-//! replicas, where it matters: the process remembers that it wrote, and the server does not.
+//! confirmed; clients that heard no answer ask again. Mirrors `store/redis/scripts.rs`: `Script::run` with its `WAIT`, and the
+//! script `revoke.lua`, which appends to the log whatever it finds (as every store does:
+//! `src/store/suite/revocation.rs::a_log_out_sent_again_commits_again`). The process remembers that it wrote, and the server may not.
 
 use crate::explore::{Label, Model, breaks, holds, stated};
 

@@ -5,8 +5,8 @@
 //!
 //! | actor | code |
 //! |---|---|
-//! | log-out | `sessions.rs`: `Core::end`, `chain` |
-//! | renewal | `sessions.rs`: `Core::insert` with `After::Renewed`, `place`, `judge`; `rows.rs`: `Rows::entomb` with `next` |
+//! | log-out | `sessions.rs`: `Core::work`, `ends_of`, `chain` |
+//! | renewal | `sessions.rs`: `Core::work`, `place` with `After::Renewed`, `judge`; `rows.rs`: `Rows::entomb` with `next` |
 //! | eviction | `sessions.rs`: `Core::make_room` on behalf of another log-in |
 //! | use | `core.rs`: `Core::touch`; `upkeep.rs`: `flush`, `write_notes`; `rows.rs`: `Rows::touch` |
 //! | idle end | `upkeep.rs`: `Core::write_death` |

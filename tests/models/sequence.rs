@@ -5,7 +5,7 @@
 //! (a session is not stored below a floor), and `Revocation::Principal` after the directory has the new password.
 //!
 //! [`Moments`], invariants 5 and 6: the number never falls; log out and log in within a moment kill the old and keep the new.
-//! Mirrors `Log::append` (`seq = max(seq + 1, now)`) and `Fresh::judge` (below the floor is dead) under a clock that may
+//! Mirrors `Log::append` (`seq = max(seq + 1, now)`) and `Set::judge` (below the floor is dead) under a clock that may
 //! stand still or go back.
 
 use crate::explore::{Label, Model, breaks, holds, stated};

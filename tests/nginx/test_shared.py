@@ -21,11 +21,11 @@ def four(name):
     return Nginx(name, HTTP, upstream=Upstream(), main=POOLS, workers=WORKERS, lines=SHARED)
 
 
-def doors(nginx):
-    """A connection to each worker, by its id."""
+def doors(nginx, client=None):
+    """A connection to each worker, from this address."""
     found = {}
     for _ in range(200):
-        wire = nginx.wire()
+        wire = nginx.wire(client)
         worker = wire.ask("GET", "/whoever").one("X-Worker")
         if worker in found:
             wire.__exit__()

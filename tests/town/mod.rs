@@ -131,7 +131,8 @@ pub const STORED: &str = "[keyring]\npath='store'\nmaster='file:master.key'\n[st
 /// An engine that has not attached, of the users in `folder` and with these sections of a configuration.
 pub fn engine(folder: &Path, clock: &Clock, ears: &Ears, keys: &str) -> janua::base::Result<Arc<Engine>> {
     let mut config = Config::new();
-    let text = format!("[engine]\nsite='data.example.org'\n[directory]\nusers='users.toml'\n{}{keys}", house::CHEAP);
+    let site = if keys.contains("[engine]") { "" } else { "[engine]\nsite='data.example.org'\n" };
+    let text = format!("{site}[directory]\nusers='users.toml'\n{}{keys}", house::CHEAP);
     config.read_text("janua.toml", &text, folder)?;
     config.set_clock(clock.clone());
     config.set_audit(Box::new(ears.clone()));

@@ -15,6 +15,9 @@ use std::time::{Duration, Instant};
 /// Twice the life of a copy.
 const KEPT: Duration = Duration::from_secs(2 * LIFE_SECS as u64);
 
+/// Let go at a time.
+const PURGED: usize = 256;
+
 /// What was revoked.
 #[derive(Default)]
 pub(in crate::store) struct Set {
@@ -122,19 +125,22 @@ impl Set {
             || (!self.principals.is_empty() && below(self.principals.get(&principal()).copied()))
     }
 
-    /// Lets session revocations go that no copy can be older than, by the true time; copies that were not looked at
-    /// since are read anew.
-    pub(in crate::store) fn purge(&mut self) {
-        while let Some((since, number, key)) = self.order.front().copied() {
-            if since.elapsed() < KEPT {
-                return;
-            }
-            self.order.pop_front();
-            self.purged = self.purged.max(number);
-            if self.sessions.get(&key) == Some(&number) {
-                self.sessions.remove(&key);
+    /// Lets some of the session revocations go that no copy can be older than, by the true time; copies that were not looked
+    /// at since are read anew. Whether there may be more: checks come in between.
+    pub(in crate::store) fn purge_some(&mut self) -> bool {
+        for _ in 0..PURGED {
+            match self.order.front().copied() {
+                Some((since, number, key)) if since.elapsed() >= KEPT => {
+                    self.order.pop_front();
+                    self.purged = self.purged.max(number);
+                    if self.sessions.get(&key) == Some(&number) {
+                        self.sessions.remove(&key);
+                    }
+                }
+                _ => return false,
             }
         }
+        true
     }
 
     /// Session revocations and floors that are held.

@@ -75,10 +75,11 @@ impl Core {
         Unavailable
     }
 
-    /// Whether all that was acknowledged before `now` is known.
+    /// Whether all that was acknowledged before `now` is known. Not any more when [`DELTA_US`] has just passed: what was
+    /// written in the very microsecond of the poll, behind it, may be answered by then.
     #[inline]
     pub(super) fn is_trusted(&self, now: Now) -> bool {
-        now.boot_us.saturating_sub(DELTA_US) <= self.horizon.at()
+        now.boot_us.saturating_sub(DELTA_US) < self.horizon.at()
     }
 
     /// Whether the server is down and the configuration allows to go on for a while with what is known.

@@ -2,7 +2,7 @@
 //!
 //! Used by `store::redis` at the start of every check. [`Horizon::at`] is the moment at which the newest answered poll was
 //! **sent**, never that of its answer: between the two, others may have revoked what the answer does not hold yet. A copy
-//! counts only while that moment is at most [`DELTA_US`] ago, and log-outs are answered no sooner than that after they are
+//! counts only while that moment is less than [`DELTA_US`] ago, and log-outs are answered no sooner than that after they are
 //! on the server. Moments are those of the clock that runs through sleep.
 
 use super::told::{Logged, Told};
@@ -130,7 +130,7 @@ impl Horizon {
 
     /// Lets go of what is old.
     pub(super) fn purge(&self) {
-        self.set.write().purge();
+        while self.set.write().purge_some() {}
         self.applying.lock().forget(|since| since.elapsed() > TAIL);
     }
 

@@ -109,9 +109,9 @@ impl Fresh {
         self.set.read().token_revoked(seq, key, chosen, principal)
     }
 
-    /// See [`Set::purge`].
+    /// See [`Set::purge_some`]. Some at a time, so that no check waits for all of them.
     pub(super) fn purge(&self) {
-        self.set.write().purge();
+        while self.set.write().purge_some() {}
     }
 
     /// Session revocations and floors that are held.

@@ -79,6 +79,8 @@ impl Core {
     pub(super) fn tend(&self, now: Now) -> Result<(), Error> {
         self.find_replaced()?;
         let flushed = self.flush(now);
+        // A process that nobody asks for long would have much to read at its next check.
+        let _ = self.catch_up();
         self.fresh.purge();
         let tidy = || {
             self.rows.env.clear_stale_readers()?;

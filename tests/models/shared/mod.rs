@@ -1,16 +1,17 @@
 //! Invariant 1, the shared store: no check that starts after an acknowledged log-out allows.
 //!
 //! Two threads of one process check a session, another process logs it out and may be killed before each of its steps;
-//! then its client tries again. Meanwhile others commit to the log, it is trimmed, what is old leaves the set, copies are
+//! then its client tries again; or one of the threads makes the session. Meanwhile others commit to the log, it is trimmed, what is old leaves the set, copies are
 //! put out. Mirrors, by the names of the steps:
 //!
 //! | steps | code |
 //! |---|---|
 //! | `Begin` to `Stamp` | `store/shared/fresh.rs`: `Fresh::catch_up`, `read_on`, `reload` |
-//! | `Look`, `Compare`, `Judge`, `See` | `store/shared/core.rs`: `Core::check`, `word`; `fresh.rs`: `Fresh::judge` |
-//! | `Base` to `Seen` | `core.rs`: `Core::read`, `read_once`; `copies.rs`: `Copies::put`, `Copy::see` |
-//! | the writer | `store/shared/sessions.rs`: `Core::end`; `log.rs`: `Log::append`, always by a commit |
-//! | the rest | `fresh.rs`: `Fresh::purge`; `log.rs`: `Log::trim`; `copies.rs`: a full shard |
+//! | `Look`, `Compare`, `Judge`, `See` | `store/shared/core.rs`: `Core::check`, `word`; `store/held/revoked.rs`: `Set::judge` |
+//! | `Base` to `Seen` | `core.rs`: `Core::read`, `read_once`; `store/held/copies.rs`: `Copies::put`, `Copy::see` |
+//! | `LogIn` | `sessions.rs`: `Core::insert`, a session's copy from its log-in |
+//! | the writer | `store/shared/sessions.rs`: `Core::end`, `work`; `log.rs`: `Log::append`, always by a commit |
+//! | the rest | `revoked.rs`: `Set::purge`; `log.rs`: `Log::trim`; `copies.rs`: a full shard |
 //!
 //! Purging, trimming and putting out happen whenever they like here, which is more than the code's times let them.
 
@@ -70,6 +71,15 @@ enum At {
     Seen,
 }
 
+/// A thread that makes the session instead of checking it.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+enum LogIn {
+    None,
+    /// Until its row is committed.
+    Locked,
+    Stored,
+}
+
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 struct Thread {
     at: At,
@@ -82,6 +92,7 @@ struct Thread {
     copy: Option<u8>,
     number: u8,
     live: bool,
+    log_in: LogIn,
     /// Its word, as long as the step lasts that says it.
     answered: Option<bool>,
 }
@@ -136,6 +147,8 @@ struct Budget {
 struct Shared {
     wrong: Wrong,
     budget: Budget,
+    /// The second thread logs in, and the session is the one it makes.
+    logs_in: bool,
 }
 
 const NEVER: u8 = u8::MAX;
@@ -197,6 +210,7 @@ fn idle() -> Thread {
         copy: None,
         number: 0,
         live: false,
+        log_in: LogIn::None,
         answered: None,
     }
 }
@@ -226,13 +240,15 @@ impl Model for Shared {
         };
         let mut held = State { table: Some(0), made: 1, ..none };
         held.copies[0].seen = 1;
-        vec![none, held]
+        let mut unborn = State { row: false, ..none };
+        unborn.threads[1].log_in = LogIn::Locked;
+        if self.logs_in { vec![unborn] } else { vec![none, held] }
     }
 
     fn steps(&self, state: &State) -> Vec<(Label, State)> {
         let mut steps = self.write(state);
         steps.extend(Self::besides(state));
-        for (who, name) in ["check 1", "check 2"].into_iter().enumerate() {
+        for (who, name) in ["thread 1", "thread 2"].into_iter().enumerate() {
             let thread = state.threads[who];
             let mut moved = Self::check(state, who);
             moved.extend(self.catch_up(state, who));
@@ -245,7 +261,9 @@ impl Model for Shared {
             for mut next in moved {
                 let answered = next.thread(who).answered.take();
                 let what = match (answered, thread.after) {
+                    (None, _) if thread.at == At::Row && thread.log_in == LogIn::Locked => "commits the row",
                     (None, _) => thread.at.told(),
+                    _ if thread.log_in != LogIn::None => "has logged in",
                     (Some(true), _) => "allows",
                     (Some(false), false) => "refuses",
                     (Some(false), true) => "refuses, after the answer",
@@ -293,30 +311,35 @@ impl At {
 const LATE: &str = "a check that began after the answer allows";
 
 /// What may happen besides: two of these at a time, each exhaustively.
-const BUDGETS: [Budget; 5] = [
-    Budget { kills: 2, others: 1, trims: 0, purges: 0, evictions: 0 },
+const BUDGETS: [Budget; 6] = [
+    Budget { kills: 1, others: 1, trims: 0, purges: 0, evictions: 0 },
     Budget { kills: 1, others: 0, trims: 1, purges: 0, evictions: 0 },
     Budget { kills: 0, others: 0, trims: 1, purges: 1, evictions: 0 },
     Budget { kills: 0, others: 0, trims: 0, purges: 2, evictions: 1 },
     Budget { kills: 0, others: 1, trims: 0, purges: 1, evictions: 1 },
+    Budget { kills: 0, others: 0, trims: 1, purges: 1, evictions: 0 },
 ];
 
+/// Which of them is for a log-in.
+const LOG_IN: usize = 5;
+
 fn finds(name: &str, wrong: Wrong, budget: usize) {
-    breaks(name, &Shared { wrong, budget: BUDGETS[budget] }, LATE);
+    breaks(name, &Shared { wrong, budget: BUDGETS[budget], logs_in: budget == LOG_IN }, LATE);
 }
 
 #[test]
 fn no_check_after_an_acknowledged_log_out_allows() {
     let always = ["allows", "refuses", "refuses, after the answer", At::Put.told(), "cannot bury the row: answers"];
-    let besides: [&[&str]; 5] = [
+    let besides: [&[&str]; 6] = [
         &["is killed; its client asks again", "commit something else"],
         &["is killed; its client asks again", "trim the log"],
         &["trim the log", "let the session leave the set"],
         &["let the session leave the set", "put the copy out"],
         &["commit something else", "let the session leave the set", "put the copy out"],
+        &["commits the row", "has logged in", "trim the log", "let the session leave the set"],
     ];
-    let each = BUDGETS.into_iter().zip(besides).map(|(budget, besides)| {
-        let shared = Shared { wrong: Wrong::Nothing, budget };
+    let each = BUDGETS.into_iter().zip(besides).enumerate().map(|(at, (budget, besides))| {
+        let shared = Shared { wrong: Wrong::Nothing, budget, logs_in: at == LOG_IN };
         holds(&format!("shared store, {budget:?}"), &shared, &[&always[..], besides].concat())
     });
     stated(each.sum());
@@ -335,6 +358,7 @@ fn a_stamp_before_its_log_is_applied_is_found() {
 #[test]
 fn a_copy_with_a_number_from_after_its_row_is_found() {
     finds("newest number", Wrong::NewestNumber, 3);
+    finds("newest number at a log-in", Wrong::NewestNumber, LOG_IN);
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! The steps: each is one access to what threads or processes share.
 
-use super::{At, Log, NEVER, Shared, State, Thread, Writer, Wrong};
+use super::{At, Log, LogIn, NEVER, Shared, State, Thread, Writer, Wrong};
 use crate::explore::Label;
 
 impl Shared {
@@ -8,7 +8,11 @@ impl Shared {
     pub fn catch_up(&self, state: &State, who: usize) -> Option<State> {
         let mut next = *state;
         let thread = state.threads[who];
-        let done = if thread.rereads > 0 { At::Base } else { At::Look };
+        let done = match thread.log_in {
+            LogIn::None if thread.rereads == 0 => At::Look,
+            LogIn::None | LogIn::Locked => At::Base,
+            LogIn::Stored => At::Copy,
+        };
         match thread.at {
             At::Begin => next.go(who, if state.log.id == state.stamp { done } else { At::Lock }),
             At::Lock if state.catching_up => return None,
@@ -106,6 +110,11 @@ impl Shared {
                 next.thread(who).number = state.applied;
                 next.go(who, At::Row);
             }
+            At::Row if thread.log_in == LogIn::Locked => {
+                next.row = true;
+                next.thread(who).log_in = LogIn::Stored;
+                next.go(who, At::Begin);
+            }
             At::Row => {
                 next.thread(who).live = state.row;
                 next.go(who, At::Index);
@@ -124,6 +133,8 @@ impl Shared {
             }
             At::JudgeNew => match state.judge(if self.wrong == Wrong::NewestNumber { NEVER } else { thread.number }) {
                 None if thread.rereads == 2 => next.answer(who, false), // unavailable
+                // A log-in keeps no copy then.
+                None | Some(Err(())) if thread.log_in == LogIn::Stored => next.answer(who, false),
                 None => {
                     *next.thread(who) = Thread {
                         at: At::Begin,
@@ -141,6 +152,9 @@ impl Shared {
                 }
                 Some(Ok(number)) => {
                     next.thread(who).number = number;
+                    if thread.log_in == LogIn::Stored && state.table.is_none() {
+                        next.copies[usize::from(thread.copy.unwrap())].seen = number;
+                    }
                     next.go(who, At::Put);
                 }
             },
@@ -150,6 +164,7 @@ impl Shared {
                 next.thread(who).copy = next.table;
                 next.go(who, At::Seen);
             }
+            At::Seen if thread.log_in == LogIn::Stored => next.answer(who, false),
             At::Seen => {
                 let copy = &mut next.copies[usize::from(thread.copy.unwrap())];
                 copy.seen = copy.seen.max(thread.number);
@@ -182,7 +197,10 @@ impl Shared {
             next.row = false;
             next.writer = Writer::RowGone;
         };
+        let unborn = state.threads.iter().any(|thread| thread.log_in == LogIn::Locked);
         match (state.writer, self.wrong) {
+            // The log-in holds the rows' lock, or the id is nobody's yet.
+            (Writer::Start, _) if unborn => {}
             (Writer::Start, Wrong::RowFirst) if !state.row => step("finds no row: answers", &acknowledge),
             (Writer::Start, Wrong::AnswerFirst) => step("answers, and takes the rows' lock", &|next| {
                 next.acknowledged = true;

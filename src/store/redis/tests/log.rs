@@ -18,7 +18,7 @@ fn a_copy_counts_while_the_newest_poll_is_young_and_no_longer() {
     assert_eq!(home.at_once(&here, &key), Some(DEAD), "at once where it was ended");
     assert_eq!(home.at_once(&there, &key), Some(None), "which is why the answer is held back");
     assert!(i64::from(here.hold_ms()) * 1_000 > horizon::DELTA_US);
-    home.clock.advance_ms(49);
+    home.clock.advance_ms(48);
     assert_eq!(home.at_once(&there, &key), Some(None));
     home.clock.advance_ms(1);
     assert_eq!(home.at_once(&there, &key), None, "not without asking");
