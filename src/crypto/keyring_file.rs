@@ -60,6 +60,7 @@ pub(super) fn read(path: &Path, kind: &Kind) -> Result<(Zeroizing<Vec<u8>>, Stam
 }
 
 /// The text of another file that holds a secret, of which the same is asked as of a keyring. `what` it holds, for errors.
+#[cfg(feature = "redis")]
 pub(super) fn secret(path: &Path, what: &'static str) -> Result<Zeroizing<Vec<u8>>> {
     read(path, &Kind { noun: what, mend: "write one: `install -m 0600 /dev/stdin" }).map(|(text, _)| text)
 }

@@ -29,6 +29,7 @@ pub(crate) mod scratch;
 pub(crate) mod sys;
 
 /// The text of a file that holds a secret and is nobody else's to read. Errors: as for a keyring; `what` it holds.
+#[cfg(feature = "redis")]
 pub(crate) fn secret_file(
     path: &std::path::Path,
     what: &'static str,

@@ -131,7 +131,7 @@ fn password(source: &str, folder: &Path) -> Result<Secret> {
                 )));
             }
         },
-        Some(("file", path)) => secret_file(&folder.join(path), "the store's password")?,
+        Some(("file", path)) => secret_file(&folder.join(path), "password of the store")?,
         _ => {
             return Err(Error::invalid(
                 "store.password is \"env:NAME\" or \"file:PATH\": no secret stands in the configuration itself",

@@ -17,7 +17,8 @@ use crate::{
 use std::path::Path;
 use std::sync::Arc;
 
-/// What a store is made for.
+/// What a store is made for. Not every kind of store asks for all of it.
+#[cfg_attr(not(all(feature = "shared", feature = "redis")), allow(dead_code))]
 pub(crate) struct Wanted<'a> {
     pub section: &'a StoreSection,
     /// That paths count from.
@@ -96,12 +97,8 @@ fn memory(floors: Floors, clock: &Clock) -> Made {
 }
 
 fn missing(kind: &str) -> Error {
-    let stores = ["memory", "shared", "redis"].into_iter();
-    let built = stores.filter(|store| match *store {
-        "shared" => cfg!(feature = "shared"),
-        "redis" => cfg!(feature = "redis"),
-        _ => true,
-    });
-    let built = built.map(|store| format!("\"{store}\"")).collect::<Vec<_>>().join(", ");
+    let stores = [("memory", true), ("shared", cfg!(feature = "shared")), ("redis", cfg!(feature = "redis"))];
+    let built = stores.iter().filter(|(_, built)| *built);
+    let built = built.map(|(store, _)| format!("\"{store}\"")).collect::<Vec<_>>().join(", ");
     Error::invalid(format!("store.kind = \"{kind}\" is not in this build; known to it are {built}"))
 }

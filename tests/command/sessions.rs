@@ -110,16 +110,16 @@ fn users_keys_and_times(host: &Host) {
     let opens = |token: &str| host.mfiles.token_check("access", token.as_bytes(), &mut Held::default()).is_ok();
 
     let (joe, _) = host.login("joe.bloggs@test.com");
-    let ((alex, _), first) = (host.login("AlexK"), token(&host));
+    let ((alex, _), first) = (host.login("AlexK"), token(host));
     revoke(&["--user", "AlexK"]).is(0);
     assert_eq!((host.is_in(&alex), opens(&first), host.is_in(&joe)), (false, false, true));
 
     let ring = host.folder.janua(&["keyring", "show", "--json"]).is(0).json();
-    let (key, second) = (ring["keys"][0]["id"].as_str().unwrap(), token(&host));
+    let (key, second) = (ring["keys"][0]["id"].as_str().unwrap(), token(host));
     revoke(&["--key", &hex(&[9; 8])]).is(0);
     assert!(opens(&second), "another key's");
     revoke(&["--key", key]).is(0);
-    assert_eq!((opens(&second), opens(&token(&host)), host.is_in(&joe)), (false, true, true));
+    assert_eq!((opens(&second), opens(&token(host)), host.is_in(&joe)), (false, true, true));
 
     revoke(&["--before", "-1h"]).is(0);
     assert!(host.is_in(&joe), "made after that");
@@ -128,7 +128,7 @@ fn users_keys_and_times(host: &Host) {
     let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().as_secs();
     revoke(&["--before", &now.to_string()]).is(0);
     assert!(!host.is_in(&joe), "made before");
-    assert!(host.is_in(&host.login("joe.bloggs@test.com").0) && opens(&token(&host)), "who comes anew is let in");
+    assert!(host.is_in(&host.login("joe.bloggs@test.com").0) && opens(&token(host)), "who comes anew is let in");
     revoke(&[]).is(2);
     revoke(&["--user", "AlexK", "--before", "-1h"]).is(2);
 }

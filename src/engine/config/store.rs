@@ -76,6 +76,7 @@ pub(crate) enum Lasting {
 
 /// A span of time that may be shorter than a second, written `250ms`, `2s`.
 #[derive(Clone, Copy)]
+#[cfg_attr(not(feature = "redis"), allow(dead_code))]
 pub(crate) struct Span(pub Duration);
 
 impl<'de> Deserialize<'de> for Span {

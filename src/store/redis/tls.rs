@@ -42,7 +42,7 @@ impl Tls {
         let config = match own {
             None => builder.with_no_client_auth(),
             Some((certificate, key)) => {
-                let text = secret_file(key, "the key of store.certificate")?;
+                let text = secret_file(key, "key of store.certificate")?;
                 let parsed = PrivateKeyDer::from_pem_slice(&text)
                     .map_err(|_| Error::invalid("holds no private key in PEM").at(key.display()))?;
                 builder.with_client_auth_cert(certificates(certificate)?, parsed).map_err(|_| {
