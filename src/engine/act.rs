@@ -125,24 +125,34 @@ impl Asked<'_> {
         self.finish(visit, Word::Ok, Reason::LoggedOut, EventKind::Logout, subject, &Made::default(), out)
     }
 
-    /// The keys of all live sessions whose ids came with the request, whoever's they are and companion or not: an id is
-    /// enough to end its session. And whether a browser may have sent one by itself.
+    /// The keys of all sessions whose ids came with the request and that live, here or elsewhere, whoever's they are and
+    /// companion or not: an id is enough to end its session. And whether a browser may have sent one by itself.
     fn offered_sessions(&self, visit: &Visit<'_>) -> Result<(Vec<Digest>, bool), Stop> {
         let (mut keys, mut ambient) = (Vec::new(), false);
         for proof in visit.endpoint().proofs().filter(|p| p.kind() == ProofKind::Session) {
             let Some(Offer::Session(candidates)) = visit.offers(proof)? else { continue };
             for id in candidates.iter() {
-                match self.stored_session(visit.endpoint().realm(), id) {
-                    Ok(session) => {
-                        keys.push(session.key);
-                        ambient |= proof.browser_sends();
+                let realm = visit.endpoint().realm();
+                match self.stored_session(realm, id) {
+                    Ok(session) => keys.push(session.key),
+                    Err(Stop::Refuse(reason)) if self.may_live_elsewhere(reason) => {
+                        keys.push(self.site.session_key(realm, id));
                     }
-                    Err(Stop::Refuse(reason)) if !reason.is_unavailable() => {}
+                    Err(Stop::Refuse(reason)) if !reason.is_unavailable() => continue,
                     Err(stop) => return Err(stop),
                 }
+                ambient |= proof.browser_sends();
             }
         }
         Ok((keys, ambient))
+    }
+
+    /// Whether a session that is dead here may live for other machines: by another clock, or because the log-out before
+    /// this one was not confirmed by who becomes the primary. An id that the store does not know commits nothing, for
+    /// anybody can make one up.
+    fn may_live_elsewhere(&self, reason: Reason) -> bool {
+        let dead = matches!(reason, Reason::SessionIdle | Reason::SessionEnded | Reason::SessionRevoked);
+        dead && self.engine.store.hold_ms() > 0
     }
 
     /// A token for the pair in the body, or for whoever was proven where the endpoint reads no pair.

@@ -152,6 +152,21 @@ def behind(watched, name):
     return machines(name, 2, on_redis(urls, f'sentinel = "{watched.NAME}"', "replicas = 1"))
 
 
+@promise("a log-out that no replica has confirmed is 503, also when it is asked again and elsewhere; with a replica it is done")
+def unconfirmed():
+    with Redis("unconfirmed") as redis:
+        nodes = machines("unconfirmed", 2, on_redis([redis.url()], "replicas = 1"))
+        with running(nodes):
+            cookie = nodes[0].login()
+            for turn in range(6):
+                answer = nodes[turn % 2].ask("POST", "/logout", cookie, body=b"")
+                same(f"log-out {turn}", (answer.status, answer.all("Set-Cookie")), (503, []))
+            with Redis("unconfirmed-replica", f"replicaof 127.0.0.1 {redis.port}", "repl-diskless-sync-delay 0"):
+                wait_until("the log-out", lambda: nodes[0].ask("POST", "/logout", cookie, body=b"").status == 204, 20)
+            same("after it", {nginx.ask("GET", "/inside/x", cookie).status for nginx in nodes}, {401})
+
+
+
 class Fall:
     """A primary that falls, and comes back when another was made."""
 
