@@ -75,6 +75,16 @@ fn who_never_answers_or_stops_in_the_middle_costs_the_limit_and_no_more() {
     }
 }
 
+#[test]
+fn a_reply_too_many_is_noticed_before_the_next_question() {
+    let url = serve(|_, n| Some(if n == 0 { INFO.to_vec() } else { b"+PONG\r\n+PONG\r\n".to_vec() }));
+    let (server, deadline) = (Server::parse(&url).unwrap(), Instant::now() + Duration::from_secs(10));
+    let mut connection = connection::Connection::open(&server, &Login::default(), 0, deadline).unwrap();
+    assert!(connection.is_quiet());
+    connection.one(&[b"PING"], deadline).unwrap();
+    assert!(!connection.is_quiet(), "it would be the answer to another question");
+}
+
 fn refused(what: &str, script: Script) {
     let clock = Clock::fake(1_700_000_000);
     let store = Redis::new(Settings { timeout: LIMIT, ..settings(&serve(script)) }, clock.clone());
