@@ -151,8 +151,13 @@ impl RedisServer {
 }
 
 impl Drop for RedisServer {
+    /// What the server said is a failed test's to show.
     fn drop(&mut self) {
         self.end();
+        if std::thread::panicking() {
+            let log = std::fs::read_to_string(self.folder.join("log")).unwrap_or_default();
+            eprintln!("the server in {}:\n{log}", self.folder.display());
+        }
         let _ = std::fs::remove_dir_all(&self.folder);
     }
 }

@@ -48,14 +48,7 @@ impl Fault {
             Fault::Io(..) | Fault::Slow | Fault::Nonsense => true,
             Fault::Refused(_) => matches!(
                 self.code(),
-                "READONLY"
-                    | "LOADING"
-                    | "MASTERDOWN"
-                    | "CLUSTERDOWN"
-                    | "NOREPLICAS"
-                    | "NOAUTH"
-                    | "WRONGPASS"
-                    | "UNKILLABLE"
+                "READONLY" | "LOADING" | "MASTERDOWN" | "CLUSTERDOWN" | "NOREPLICAS" | "NOAUTH" | "WRONGPASS"
             ),
             Fault::Down | Fault::Unreadable(_) => false,
         }

@@ -5,8 +5,9 @@
 //! are one script on the server each. What is on the server is sealed or a keyed digest: who can read it learns no name,
 //! and who can write it lets nobody in. It must never take a server that does not answer for one that says no.
 //!
-//! - `address` and `resolve` know where to ask, `stream`, `tls`, `resp` and `connection` how; `pool` keeps the connections and
-//!   stays away from a server that is down; `fault` says what is wrong with it.
+//! - `address` and `resolve` know where to ask, `stream` (with `sys`, which alone is unsafe), `tls`, `resp` and
+//!   `connection` how; `pool` keeps the connections and stays away from a server that is down; `fault` says what is wrong
+//!   with it.
 //! - `names`, `seal`, `scripts` and `told` are what stands on the server and what it answers.
 //! - `horizon` is what this process knows of the log; `held` its copies and the uses to be written down.
 //! - `core` polls, `checks` and `plain` answer, `sessions` writes, `upkeep` tidies up.
@@ -26,6 +27,8 @@ mod scripts;
 mod seal;
 mod sessions;
 mod stream;
+#[cfg(unix)]
+mod sys;
 mod tls;
 mod told;
 mod upkeep;

@@ -230,7 +230,8 @@ impl Pool {
         match done {
             Err(fault) => {
                 self.note(fault);
-                if fault.closes() {
+                // None is left where none could be opened, for whatever the server says to that.
+                if fault.closes() || kept.is_none() {
                     *kept = None;
                     self.close();
                     self.begin_rest(probe);

@@ -4,6 +4,8 @@
 //! and then gains nothing by it. Names are asked of the system, which knows no limit; addresses need no asking.
 
 use super::address::Place;
+#[cfg(unix)]
+use super::sys;
 use super::tls::Tls;
 use rustls::ClientConnection;
 use std::io::{self, ErrorKind, Read, Write};
@@ -48,7 +50,7 @@ impl Stream {
         let socket = match place {
             Place::Tcp { host, port, .. } => Socket::Tcp(tcp(host, *port, deadline)?),
             #[cfg(unix)]
-            Place::Unix(path) => Socket::Unix(UnixStream::connect(path)?),
+            Place::Unix(path) => Socket::Unix(sys::connect(path, left(deadline)?)?),
             #[cfg(not(unix))]
             Place::Unix(_) => return Err(ErrorKind::Unsupported.into()),
         };

@@ -70,7 +70,7 @@ fn a_server_that_stands_still_costs_the_time_limit_and_not_more() {
     home.clock.advance_ms(101);
     let all = Instant::now();
     std::thread::scope(|threads| {
-        for _ in 0..20 {
+        for _ in 0..30 {
             threads.spawn(|| {
                 let began = Instant::now();
                 assert_eq!(home.why(&store, &key), Some(Reason::StoreUnavailable));
@@ -79,8 +79,8 @@ fn a_server_that_stands_still_costs_the_time_limit_and_not_more() {
             });
         }
     });
-    // Each could take twice the limit, one after the other would be twenty times that.
-    assert!(all.elapsed() < 10 * SHORT, "{:?}", all.elapsed());
+    // One after the other it would be twice that, and the machine may be busy.
+    assert!(all.elapsed() < 30 * SHORT, "{:?}", all.elapsed());
     assert!(store.tend(home.now()).unwrap_err().message.contains("store.timeout"));
     home.server.signal("CONT");
     until_back(&home, &store);
@@ -149,4 +149,17 @@ fn a_restart_of_the_server_logs_nobody_out_where_it_keeps_its_data() {
             assert_eq!(home.why(store, &keys[0]), DEAD);
         }
     }
+}
+
+#[test]
+fn a_server_that_may_not_be_used_is_left_in_peace_as_one_that_is_down() {
+    let home = Home::new();
+    let store = home.open();
+    home.server.ask(&["CONFIG", "SET", "requirepass", "pa55w0rd"]);
+    home.server.ask(&["CLIENT", "KILL", "TYPE", "normal"]);
+    home.clock.advance_ms(101);
+    assert_eq!(home.why(&store, &key(1)), Some(Reason::StoreUnavailable));
+    let rested = (0..200).filter(|_| home.at_once(&store, &key(1)).is_some()).count();
+    assert!(rested > 0, "nobody asks a second time at once");
+    assert!(store.tend(home.now()).unwrap_err().message.contains("store.password"));
 }

@@ -131,12 +131,19 @@ fn over_tls_the_servers_name_is_checked_and_ours_is_shown() {
     assert!(rustls::crypto::CryptoProvider::get_default().is_none(), "nothing is installed for the whole process");
 }
 
+/// Waits until what the primary writes reaches the replica at once: the replica says that it follows a second before.
+fn follows(replica: &RedisServer, primary: &RedisServer) {
+    until("the replica follows", || replica.ask(&["INFO", "replication"]).contains("master_link_status:up"));
+    primary.ask(&["SET", "a", "there"]);
+    until("the replica has it", || replica.ask(&["GET", "a"]).contains("there"));
+}
+
 #[test]
 fn a_replica_is_not_asked_and_a_primary_alone_acknowledges_nothing() {
     let home = Home::new();
     let port = home.server.port.to_string();
     let replica = RedisServer::start(&["--replicaof", "127.0.0.1", &port]);
-    until("the replica follows", || replica.ask(&["INFO", "replication"]).contains("master_link_status:up"));
+    follows(&replica, &home.server);
     let error = home.refused(settings(&replica.socket_url()));
     assert!(error.contains("replica"), "{error}");
     let confirmed = Settings { replicas: 1, ..home.settings() };
@@ -166,7 +173,7 @@ fn sentinels_are_asked_for_the_primary_also_after_it_has_changed() {
     let mut home = Home::new();
     let port = home.server.port.to_string();
     let replica = RedisServer::start(&["--replicaof", "127.0.0.1", &port]);
-    until("the replica follows", || replica.ask(&["INFO", "replication"]).contains("master_link_status:up"));
+    follows(&replica, &home.server);
     let lines = [
         &*format!("sentinel monitor door 127.0.0.1 {port} 1"),
         "sentinel down-after-milliseconds door 500",
