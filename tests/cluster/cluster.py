@@ -52,6 +52,11 @@ def on_redis(servers, *more, timeout="250ms"):
     return ('kind = "memory"', "\n".join(['kind = "redis"', f"servers = [{urls}]", f'timeout = "{timeout}"', 'path = "state"', *more]))
 
 
+def patient(url):
+    """A store whose calls may take long: where nobody may be refused, the machine that runs the tests may be busy."""
+    return on_redis([url], timeout="3s")
+
+
 def machines(name, count, store, workers=2, config="door", http=HTTP, clocks=(), keyring_of=None, **more):
     """So many nodes, each with a folder of its own in which only the keyring is the same. `store`: one for all, or one for each.
     `keyring_of`: another node, whose keyring they have."""

@@ -4,7 +4,7 @@ import time
 
 from clients import Load
 from clock import Clock
-from cluster import Size, machines, on_redis, running, taken
+from cluster import Size, machines, patient, running, taken
 from promises import promise, same
 from race import Race
 from servers import Redis
@@ -16,7 +16,7 @@ MAINTAINED = 2.5
 @promise("three machines on one Redis, a thousand requests of a session under way: none that starts after the log-out's answer is let in anywhere")
 def log_out_race():
     with Redis("race") as redis:
-        nodes = machines("race-redis", 3, on_redis([redis.url()]))
+        nodes = machines("race-redis", 3, patient(redis.url()))
         with running(nodes) as ports, Race(ports, 999) as race:
             figures = race.run(Size.of(40, 100))
     print(f"       {figures}")
@@ -27,7 +27,7 @@ def log_out_race():
 def apart():
     with Redis("apart") as redis:
         for seconds in (APART, -APART):
-            nodes = machines("apart-redis", 2, on_redis([redis.url()]), clocks=[None, Clock("apart-redis", seconds)])
+            nodes = machines("apart-redis", 2, patient(redis.url()), clocks=[None, Clock("apart-redis", seconds)])
             with running(nodes) as ports:
                 with Load(ports) as load:
                     time.sleep(Size.of(3, 150))
@@ -46,7 +46,7 @@ def over(nodes, at, cookie):
 def ahead():
     with Redis("ahead") as redis:
         for seconds, there in ((3_000, 200), (86_400, 401)):
-            nodes = machines("ahead-redis", 2, on_redis([redis.url()]), clocks=[None, Clock("ahead-redis", seconds)])
+            nodes = machines("ahead-redis", 2, patient(redis.url()), clocks=[None, Clock("ahead-redis", seconds)])
             with running(nodes):
                 right, wrong = nodes
                 before, after = [right.login() for _ in range(3)], wrong.login()
@@ -63,7 +63,7 @@ def ahead():
 def jumps():
     with Redis("jumps") as redis:
         clock = Clock("jumps-redis")
-        nodes = machines("jumps-redis", 2, on_redis([redis.url()]), clocks=[None, clock])
+        nodes = machines("jumps-redis", 2, patient(redis.url()), clocks=[None, clock])
         with running(nodes):
             kept = [nginx.login() for nginx in nodes]
             for seconds in (86_400, -7_200, -3_500, 0):

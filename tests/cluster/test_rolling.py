@@ -8,7 +8,7 @@ import time
 
 from clients import Load
 from clock import Clock
-from cluster import Size, machines, node, on_redis, running
+from cluster import Size, machines, node, patient, running
 from harness import JANUA
 from promises import promise, same
 from servers import Redis
@@ -136,7 +136,7 @@ def keys():
 @promise("two machines on one Redis, steady load: rolling restarts, reloads and new keys, copied from one to the other, refuse nobody")
 def two_machines():
     with Redis("rolling") as redis:
-        nodes = machines("rolling-redis", 2, on_redis([redis.url()]))
+        nodes = machines("rolling-redis", 2, patient(redis.url()))
         with running(nodes):
             roll(nodes)
             rotation(nodes, [nginx.janua.parent / "keyring.toml" for nginx in nodes])

@@ -6,7 +6,7 @@ The flows are those of the demo (scripts/demo-walk); here each step is asked of 
 import json
 from urllib.parse import quote
 
-from cluster import machines, on_redis, running
+from cluster import machines, patient, running
 from door import locations
 from promises import promise, same
 from servers import Redis
@@ -80,7 +80,7 @@ def menandmice(first, second, third):
 @promise("four systems on three machines: what is made at one is good at the two others, and a log-out at one is in force at all")
 def everywhere():
     with Redis("systems") as redis:
-        nodes = machines("systems", 3, on_redis([redis.url()]), config="mauro", http=HTTP, upstream=Upstream(plain=True))
+        nodes = machines("systems", 3, patient(redis.url()), config="mauro", http=HTTP, upstream=Upstream(plain=True))
         with running(nodes):
             for turn in range(3):
                 order = nodes[turn:] + nodes[:turn]
