@@ -2,6 +2,7 @@
 //!
 //! The tokens are minted anew in each process, so an input can say what it does to one, never what one is.
 
+use janua::base::clock::APART_SECS;
 use janua::base::encoding::{base64url, base64url_decode};
 use janua::base::{Clock, Reason};
 use janua::crypto::Keyring;
@@ -14,7 +15,7 @@ const LIFE: i64 = 3600;
 const PRINCIPALS: [&str; 3] = ["AlexK", "a name of more than the fifty-three bytes of the bucket", "n"];
 /// Seconds from the issue at which tokens are opened: within the grace and the life, and just outside of them.
 const MOMENTS: [(i64, bool); 6] =
-    [(0, true), (-60, true), (LIFE - 1, true), (LIFE, false), (-61, false), (1 << 40, false)];
+    [(0, true), (-APART_SECS, true), (LIFE - 1, true), (LIFE, false), (-APART_SECS - 1, false), (1 << 40, false)];
 
 struct Mint {
     sealer: Sealer,
