@@ -97,6 +97,21 @@ fn a_log_out_here_is_dead_there_when_its_answer_may_go_out() {
 }
 
 #[test]
+fn an_id_that_a_log_in_replaces_is_dead_there_when_the_answer_may_go_out() {
+    let town = Town::new();
+    let (here, there) = (town.node(""), town.node(""));
+    let id = town.login(&here);
+    assert!(town.house.ask(&there, &folders(&id)).allowed());
+    let pair = r#"{"username": "joe.bloggs@test.com", "password": "pa55w0rd"}"#;
+    let again = ask("POST", "/api/authentication/login").cookie("JSESSIONID", &id);
+    let mut out = Decision::new();
+    decide(&here, &again, Body::Given(pair.as_bytes()), false, &mut out);
+    assert_eq!((out.outcome(), out.http_status()), (Outcome::Answer, 200));
+    town.house.clock.advance_ms(i64::from(out.hold_ms()));
+    assert_eq!(town.house.ask(&there, &folders(&id)).reason, Reason::SessionRevoked);
+}
+
+#[test]
 fn a_fast_call_asks_nobody_while_the_store_is_known_and_asks_for_maintenance_in_time() {
     let town = Town::new();
     let site = town.node("");

@@ -88,6 +88,10 @@ impl Asked<'_> {
             Before::Continued(old) => store.renew(&old.key, new.key, new.record, cap, self.now),
         };
         let stored = stored.map_err(|e| e.reason())?;
+        if let Before::Replaced(_) | Before::Continued(_) = before {
+            // The old id is dead everywhere when the answer goes out, as after a log-out.
+            out.hold_ms = store.hold_ms();
+        }
         for reference in &stored.evicted {
             self.tell_of(EventKind::Eviction, Reason::SessionRevoked, subject, Some(*reference), out);
         }
