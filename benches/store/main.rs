@@ -8,6 +8,9 @@
 mod disk;
 #[cfg(target_os = "linux")]
 mod logins;
+#[cfg(all(target_os = "linux", feature = "redis"))]
+#[path = "../../tests/redis_server/mod.rs"]
+mod redis_server;
 #[cfg(target_os = "linux")]
 mod sessions;
 

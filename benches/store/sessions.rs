@@ -4,6 +4,8 @@
 //! Each store has a process of its own, so that its memory is its own.
 
 use crate::logins::Scene;
+#[cfg(feature = "redis")]
+use crate::redis_server::RedisServer;
 use janua::base::Clock;
 use janua::crypto::digest::Digest;
 use janua::session::{NewSession, Record, id};
@@ -16,11 +18,16 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-/// Makes a store in a folder. `true`: another process may open it as well.
+/// Makes a store in a folder, or where a file in it says.
 type Make = fn(&Clock, &Path) -> Box<dyn Store>;
 
 /// The stores. One more is one line more.
-const STORES: &[(&str, Make)] = &[("memory", in_memory), ("shared", in_shared)];
+const STORES: &[(&str, Make)] = &[
+    ("memory", in_memory),
+    ("shared", in_shared),
+    #[cfg(feature = "redis")]
+    ("redis", on_redis),
+];
 
 const START: i64 = 1_767_225_600;
 const WRITERS: u64 = 8;
@@ -32,6 +39,40 @@ fn in_memory(clock: &Clock, _: &Path) -> Box<dyn Store> {
 
 fn in_shared(clock: &Clock, folder: &Path) -> Box<dyn Store> {
     Box::new(Shared::new(Settings::new(folder.join("state"), Durability::Process, 43_200, Vec::new()), clock.clone()))
+}
+
+/// The server that a file in the folder names.
+#[cfg(feature = "redis")]
+fn on_redis(clock: &Clock, folder: &Path) -> Box<dyn Store> {
+    use janua::crypto::MacKey;
+    use janua::store::{Redis, redis};
+    let url = std::fs::read_to_string(folder.join(SERVER)).expect("the server's address");
+    let keys = redis::Keys::new(MacKey::new(&[1; 32]), MacKey::new(&[2; 32]));
+    let settings =
+        redis::Settings::new(redis::Server::parse(&url).expect("an address"), "data.example.org", keys, 43_200);
+    // A script of another process may be in front, and a busy machine behind.
+    let timeout = Duration::from_secs(5);
+    Box::new(Redis::new(redis::Settings { server_time: false, timeout, ..settings }, clock.clone()))
+}
+
+/// The file with the address of the server.
+const SERVER: &str = "server";
+
+/// Starts what a store needs beside this process.
+#[cfg(feature = "redis")]
+fn beside(name: &str, folder: &Path) -> Option<RedisServer> {
+    let server = (name == "redis").then(|| RedisServer::start(&[]))?;
+    std::fs::write(folder.join(SERVER), server.socket_url()).expect("it is written");
+    Some(server)
+}
+
+/// Bytes of the server in memory.
+#[cfg(feature = "redis")]
+fn tell_server(server: &RedisServer) {
+    let said = server.ask(&["INFO", "memory"]);
+    let used =
+        said.lines().find_map(|line| line.strip_prefix("used_memory:")).and_then(|text| text.trim().parse().ok());
+    println!("  memory of the server {:.0} MiB", mib(used.unwrap_or(0)));
 }
 
 fn open(name: &str, clock: &Clock, folder: &Path) -> Box<dyn Store> {
@@ -60,6 +101,8 @@ fn again(words: &[String]) -> Child {
 /// Everything about one store.
 pub fn part(name: &str, count: u64) {
     let (scene, clock) = (Scene::new(), Clock::fake(START));
+    #[cfg(feature = "redis")]
+    let server = beside(name, &scene.0);
     let (anonymous, files) = resident();
     let store = open(name, &clock, &scene.0);
     let start = Instant::now();
@@ -74,6 +117,8 @@ pub fn part(name: &str, count: u64) {
         mib(now_files - files),
         mib(disk)
     );
+    #[cfg(feature = "redis")]
+    server.iter().for_each(tell_server);
     use_some(store.as_ref(), &clock, count);
     checks("all sessions in turn", store.as_ref(), &clock, count, 1);
     checks("the same 10,000", store.as_ref(), &clock, count, count / 10_000);

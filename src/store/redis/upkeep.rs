@@ -11,9 +11,9 @@ use crate::store::{Listed, Unavailable, listed};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-/// Uses written, entries swept and rows listed in one call.
-const TOUCHES: usize = 256;
-const SWEPT: usize = 256;
+/// Uses written, entries swept and rows listed in one call: for so long everybody else's question waits on the server.
+const TOUCHES: usize = 64;
+const SWEPT: usize = 32;
 const LISTED: usize = 100;
 
 impl Core {
