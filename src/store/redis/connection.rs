@@ -32,6 +32,13 @@ pub(super) struct Connection {
 pub(super) struct Info(String);
 
 impl Info {
+    pub(super) fn read(reply: Reply) -> Result<Info, Fault> {
+        match reply {
+            Reply::Bytes(text) => Ok(Info(String::from_utf8_lossy(&text).into_owned())),
+            _ => Err(Fault::Nonsense),
+        }
+    }
+
     pub(super) fn get(&self, name: &str) -> Option<&str> {
         self.0.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':')).map(str::trim)
     }
@@ -72,8 +79,7 @@ impl Connection {
         for reply in self.ask(&words, deadline)? {
             last = answered(reply)?;
         }
-        let Reply::Bytes(text) = last else { return Err(Fault::Nonsense) };
-        let info = Info(String::from_utf8_lossy(&text).into_owned());
+        let info = Info::read(last)?;
         let version = info.get("redis_version").and_then(|version| version.split('.').next()?.parse().ok());
         match (version, info.get("run_id")) {
             (Some(OLDEST..), Some(run)) => self.run = run.to_owned(),
