@@ -18,6 +18,7 @@ const ALLOWED: &[&str] = &[
     "CC0-1.0",
     "0BSD",
     "Unlicense",
+    "BSL-1.0",
 ];
 
 /// May run during the build, nothing of it goes into the library.

@@ -6,7 +6,7 @@ from promises import promise, same
 from servers import Redis, certificates
 
 WORD = "open-sesame-and-more"
-ACL = ("user default off", f"user janua on >{WORD} ~janua:* +@all -@dangerous +info +role")
+ACL = ("user default off", f"user janua on >{WORD} ~janua:* +@all -@dangerous +info")
 
 
 def secret(name, text):

@@ -6,18 +6,17 @@
 use super::Login;
 use super::address::Server;
 use super::fault::{Fault, answered};
-use super::resp::{self, Reply, Unread};
+use super::resp::{self, Replies, Reply};
 use super::stream::Stream;
-use std::io::{ErrorKind, Read, Write};
+use std::io::{BufReader, Write};
 use std::time::Instant;
 
 /// The oldest server whose scripts say at their beginning that they write: it refuses them where writes are refused.
 const OLDEST: u32 = 7;
 
 pub(super) struct Connection {
-    stream: Stream,
-    /// What came in and was not read yet.
-    pending: Vec<u8>,
+    /// With what came in and was not read yet.
+    stream: BufReader<Stream>,
     pub server: Server,
     /// Which start of which server this is: another one may have another past.
     pub run: String,
@@ -32,6 +31,13 @@ pub(super) struct Connection {
 pub(super) struct Info(String);
 
 impl Info {
+    pub(super) fn read(reply: Reply) -> Result<Info, Fault> {
+        match reply {
+            Reply::Bytes(text) => Ok(Info(String::from_utf8_lossy(&text).into_owned())),
+            _ => Err(Fault::Nonsense),
+        }
+    }
+
     pub(super) fn get(&self, name: &str) -> Option<&str> {
         self.0.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':')).map(str::trim)
     }
@@ -50,8 +56,7 @@ impl Connection {
     pub(super) fn plain(server: &Server, login: &Login, deadline: Instant) -> Result<Connection, Fault> {
         let stream = Stream::connect(&server.place, login.tls.as_ref(), deadline)?;
         Ok(Connection {
-            stream,
-            pending: Vec::new(),
+            stream: BufReader::new(stream),
             server: server.clone(),
             run: String::new(),
             age: 0,
@@ -72,8 +77,7 @@ impl Connection {
         for reply in self.ask(&words, deadline)? {
             last = answered(reply)?;
         }
-        let Reply::Bytes(text) = last else { return Err(Fault::Nonsense) };
-        let info = Info(String::from_utf8_lossy(&text).into_owned());
+        let info = Info::read(last)?;
         let version = info.get("redis_version").and_then(|version| version.split('.').next()?.parse().ok());
         match (version, info.get("run_id")) {
             (Some(OLDEST..), Some(run)) => self.run = run.to_owned(),
@@ -87,7 +91,7 @@ impl Connection {
 
     /// Whether it may be asked once more after some time.
     pub(super) fn is_quiet(&mut self) -> bool {
-        self.pending.is_empty() && self.stream.is_quiet()
+        self.stream.buffer().is_empty() && self.stream.get_mut().is_quiet()
     }
 
     /// Sends the commands together, and reads a reply to each.
@@ -99,15 +103,21 @@ impl Connection {
             }
             resp::command(&mut out, words);
         }
-        self.stream.until(deadline);
-        self.stream.write_all(&out)?;
-        self.stream.flush()?;
+        if !self.stream.buffer().is_empty() {
+            // It speaks unasked: what comes next is not the answer to this.
+            return Err(Fault::Nonsense);
+        }
+        let stream = self.stream.get_mut();
+        stream.until(deadline);
+        stream.write_all(&out)?;
+        stream.flush()?;
+        let mut from = Replies::new(&mut self.stream);
         let mut replies = Vec::with_capacity(commands.len());
         for _ in commands {
             if self.asking {
-                answered(self.reply()?)?;
+                answered(from.next()?)?;
             }
-            replies.push(self.reply()?);
+            replies.push(from.next()?);
         }
         Ok(replies)
     }
@@ -116,23 +126,5 @@ impl Connection {
     pub(super) fn one(&mut self, words: &[&[u8]], deadline: Instant) -> Result<Reply, Fault> {
         let reply = self.ask(&[words], deadline)?.pop();
         answered(reply.ok_or(Fault::Nonsense)?)
-    }
-
-    fn reply(&mut self) -> Result<Reply, Fault> {
-        let mut room = [0; 16 << 10];
-        loop {
-            match resp::read(&self.pending) {
-                Ok((reply, taken)) => {
-                    self.pending.drain(..taken);
-                    return Ok(reply);
-                }
-                Err(Unread::Nonsense) => return Err(Fault::Nonsense),
-                Err(Unread::Short) => {}
-            }
-            match self.stream.read(&mut room)? {
-                0 => return Err(std::io::Error::from(ErrorKind::UnexpectedEof).into()),
-                count => self.pending.extend(room.iter().take(count)),
-            }
-        }
     }
 }

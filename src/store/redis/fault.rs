@@ -98,7 +98,7 @@ fn refused(code: &str, text: &str) -> String {
     let mend = match code {
         "WRONGPASS" => "user or password is wrong: correct store.user and store.password",
         "NOAUTH" => "the server asks for a password: set store.password",
-        "NOPERM" => "the user may not do that: give it `~janua:* +@all -@dangerous +info +role` in the server's ACL",
+        "NOPERM" => "the user may not do that: give it `~janua:* +@all -@dangerous +info` in the server's ACL",
         "READONLY" => "the server is a replica: name its primary, or set store.sentinel",
         "NOREPLICAS" => {
             "the primary has lost its replicas and refuses to write (min-replicas-to-write): bring them back"

@@ -6,7 +6,7 @@
 
 use super::Login;
 use super::address::Server;
-use super::connection::Connection;
+use super::connection::{Connection, Info};
 use super::fault::Fault;
 use super::resp::Reply;
 use crate::base::random;
@@ -121,12 +121,12 @@ fn primary(sentinel: &Server, name: &str, login: &Login, age: u64, deadline: Ins
     };
     let port = port.parse().map_err(|_| Fault::Nonsense)?;
     let mut connection = Connection::open(&sentinel.elsewhere(&host, port), login, age, deadline)?;
-    match connection.one(&[b"ROLE"], deadline)? {
-        Reply::Parts(parts) if parts.first() == Some(&Reply::Bytes(b"master".to_vec())) => Ok(connection),
-        Reply::Parts(_) => {
-            Err(Fault::Refused("READONLY the sentinels name a server that is a replica still".to_owned()))
-        }
-        _ => Err(Fault::Nonsense),
+    // ROLE would bring a list for each replica; a reply has few lists, whatever it says (see `resp`).
+    let info = Info::read(connection.one(&[b"INFO", b"replication"], deadline)?)?;
+    match info.get("role") {
+        Some("master") => Ok(connection),
+        Some(_) => Err(Fault::Refused("READONLY the sentinels name a server that is a replica still".to_owned())),
+        None => Err(Fault::Nonsense),
     }
 }
 

@@ -4,6 +4,7 @@
 
 use super::core::{Core, Known};
 use super::fault::Fault;
+use super::resp::Reply;
 use super::told::{self, Found};
 use crate::base::{Error, Now};
 use crate::session::Record;
@@ -15,6 +16,9 @@ use std::sync::atomic::Ordering;
 const TOUCHES: usize = 64;
 const SWEPT: usize = 32;
 const LISTED: usize = 100;
+
+/// What a live row is in the answer of `list.lua`.
+const ROW_PARTS: usize = 7;
 
 impl Core {
     /// Writes all noted uses down, many in one call.
@@ -83,7 +87,9 @@ impl Core {
             let reply = self.ask(&self.call(&self.scripts.list, Vec::new(), args), now)?;
             let read = || {
                 let [upto, found] = told::parts::<2>(reply)?;
-                let found = told::list(found)?.into_iter().map(Found::read).collect::<Result<Vec<_>, Fault>>()?;
+                let found = told::list(found)?;
+                let found = found.chunks(ROW_PARTS).map(|row| Found::read(Reply::Parts(row.to_vec())));
+                let found = found.collect::<Result<Vec<_>, Fault>>()?;
                 Ok((told::bytes(upto)?, found))
             };
             let (upto, found) = read().map_err(|fault: Fault| self.failed(&fault))?;

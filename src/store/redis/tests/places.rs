@@ -31,7 +31,7 @@ fn a_database_has_a_number() {
 #[test]
 fn a_user_of_the_servers_needs_no_more_rights_than_the_manual_says() {
     let home = Home::new();
-    let rights = ["~janua:*", "+@all", "-@dangerous", "+info", "+role"];
+    let rights = ["~janua:*", "+@all", "-@dangerous", "+info"];
     home.server.ask(&[&["ACL", "SETUSER", "door", "on", ">OpenSesame"][..], &rights].concat());
     home.server.ask(&["CONFIG", "SET", "requirepass", "pa55w0rd"]);
     let with = |login| Settings { login, ..settings(&home.server.url()) };
