@@ -1,10 +1,13 @@
 //! Uses that are still to be written down: noted without waiting, written many at a time.
 //!
 //! Used by `store::shared` and `store::redis`. What is noted is lost with the process; that is why nothing is noted that could end a
-//! session early elsewhere (`Core::is_near`), and why a note is written within about a second.
+//! session early elsewhere ([`is_near`]), and why a note is written within about a second.
 
+use super::copies::Copies;
 use crate::base::Now;
-use crate::session::Record;
+use crate::expiry::{self, Life};
+use crate::session::{Record, Touch};
+use crate::store::Later;
 use parking_lot::Mutex;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
@@ -14,6 +17,18 @@ const ROOM: usize = 8192;
 
 /// Seconds after which a note is written by whoever comes along and may wait.
 const PATIENCE: i64 = 1;
+
+/// Sessions that would be over within so many seconds are not touched by a note: it could be written too late.
+const NEAR_SECS: i64 = 5;
+
+/// What became of a use.
+pub(in crate::store) enum Put {
+    Noted,
+    /// It is to be written at once.
+    WriteNow,
+    /// There is nothing to write.
+    Nothing(Touch),
+}
 
 /// The notes. Any thread; noting allocates nothing.
 pub(in crate::store) struct Pending {
@@ -25,6 +40,57 @@ pub(in crate::store) struct Pending {
 impl Pending {
     pub(in crate::store) fn new() -> Pending {
         Pending { notes: Mutex::new(Vec::with_capacity(ROOM)), oldest: AtomicI64::new(i64::MAX) }
+    }
+
+    /// Puts a use off by a note, where that is allowed.
+    pub(in crate::store) fn put_off(&self, copies: &Copies, record: &Record, path: Option<&[u8]>, now: Now) -> Put {
+        let (near, copy) = (is_near(record, now), copies.get(record.key()));
+        match record.touch(path, now) {
+            Touch::Done => {}
+            other => return Put::Nothing(other),
+        }
+        let Some(copy) = copy.filter(|_| !near) else { return Put::WriteNow };
+        if !std::ptr::eq(&*copy.record, record) {
+            let _ = copy.record.touch(path, now);
+        }
+        if self.note(&copy.record, now) { Put::Noted } else { Put::WriteNow }
+    }
+
+    /// Notes a use where waiting is not allowed. `hurry`: others must see at once what is nearly over.
+    pub(in crate::store) fn later(
+        &self,
+        copies: &Copies,
+        record: &Record,
+        accompanied: bool,
+        path: Option<&[u8]>,
+        hurry: bool,
+        now: Now,
+    ) -> Later {
+        let companion = accompanied && !record.companion_required();
+        let due = record.last_used_boot().is_some_and(|used| expiry::touch_due(record.ends().idle_secs, used, now));
+        if !companion && !due {
+            return Later::Nothing;
+        }
+        let Some(copy) = copies.get(record.key()) else { return Later::MustWait };
+        if (due && hurry && is_near(record, now)) || !self.has_room() {
+            return Later::MustWait;
+        }
+        for record in [record, &copy.record] {
+            let _ = record.touch(path, now);
+            if companion {
+                record.require_companion();
+            }
+        }
+        if self.note(&copy.record, now) { Later::Noted } else { Later::MustWait }
+    }
+
+    /// Notes that a session came with its companion. `false`: it is to be written at once.
+    pub(in crate::store) fn companion(&self, copies: &Copies, record: &Record, now: Now) -> bool {
+        record.require_companion();
+        let Some(copy) = copies.get(record.key()).filter(|_| self.has_room()) else { return false };
+        copy.record.require_companion();
+        let _ = self.note(&copy.record, now);
+        true
     }
 
     /// Notes that `record` has something to write down. `false`: there is no room.
@@ -65,6 +131,14 @@ impl Pending {
         if !notes.is_empty() {
             self.oldest.fetch_min(now.boot(), Ordering::Relaxed);
         }
+    }
+}
+
+/// Whether a session would be over so soon that its use must be seen by other processes at once.
+fn is_near(record: &Record, now: Now) -> bool {
+    match record.life(now) {
+        Life::Alive { idle_left, .. } => idle_left <= NEAR_SECS,
+        Life::Idle | Life::Ended => true,
     }
 }
 

@@ -9,17 +9,14 @@ use super::told::{Found, LiveRow};
 use crate::base::clock::MAX_JUMP_US;
 use crate::base::{Now, Reason};
 use crate::crypto::digest::Digest;
-use crate::expiry::{self, Life};
 use crate::session::{Dead, Record, Reference, Touch};
 use crate::store::held::codec::{self, Row};
 use crate::store::held::copies::Copy;
+use crate::store::held::pending::Put;
 use crate::store::held::revoked::Word;
 use crate::store::{Answer, Later, Unavailable};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-
-/// Sessions that would be over within so many seconds are not touched by a note: it could be written too late.
-const NEAR_SECS: i64 = 5;
 
 /// How often a row is read again that the log has just moved past.
 const TRIES: usize = 8;
@@ -230,60 +227,29 @@ impl Core {
                 Answer::Miss(_) | Answer::Unavailable => return Ok(Touch::Gone),
             }
         }
-        let near = is_near(record, now);
-        let copy = self.copies.get(record.key());
-        match record.touch(path, now) {
-            Touch::Done => {}
-            other => return Ok(other),
-        }
-        match copy {
-            Some(copy) if !near => {
-                if !std::ptr::eq(&*copy.record, record) {
-                    let _ = copy.record.touch(path, now);
-                }
-                if !self.pending.note(&copy.record, now) {
-                    return self.write_use(record, now);
-                }
+        match self.pending.put_off(&self.copies, record, path, now) {
+            Put::Nothing(touch) => Ok(touch),
+            Put::WriteNow => self.write_use(record, now),
+            Put::Noted => {
                 if self.pending.is_due(now) {
                     self.flush(now)?;
                 }
                 Ok(Touch::Done)
             }
-            _ => self.write_use(record, now),
         }
     }
 
     /// Notes a use where waiting is not allowed.
     pub(super) fn touch_later(&self, record: &Record, accompanied: bool, path: Option<&[u8]>, now: Now) -> Later {
-        let companion = accompanied && !record.companion_required();
-        let due = record.last_used_boot().is_some_and(|used| expiry::touch_due(record.ends().idle_secs, used, now));
-        if !companion && !due {
-            return Later::Nothing;
-        }
-        let Some(copy) = self.copies.get(record.key()) else { return Later::MustWait };
-        if (due && is_near(record, now) && !self.pool.is_down()) || !self.pending.has_room() {
-            return Later::MustWait;
-        }
-        for record in [record, &copy.record] {
-            let _ = record.touch(path, now);
-            if companion {
-                record.require_companion();
-            }
-        }
-        if self.pending.note(&copy.record, now) { Later::Noted } else { Later::MustWait }
+        self.pending.later(&self.copies, record, accompanied, path, !self.pool.is_down(), now)
     }
 
     /// Notes that a session came with its companion.
     pub(super) fn note_companion(&self, record: &Record, now: Now) -> Known<()> {
-        record.require_companion();
-        match self.copies.get(record.key()) {
-            Some(copy) if self.pending.has_room() => {
-                copy.record.require_companion();
-                let _ = self.pending.note(&copy.record, now);
-                Ok(())
-            }
-            _ => self.write_use(record, now).map(drop),
+        if self.pending.companion(&self.copies, record, now) {
+            return Ok(());
         }
+        self.write_use(record, now).map(drop)
     }
 
     /// Writes one use down at once.
@@ -335,12 +301,4 @@ fn ends_here(sealed: i64, left_us: i64, now: Now) -> i64 {
         return sealed;
     }
     ends_us.saturating_add(500_000).div_euclid(1_000_000).min(sealed.saturating_add(MAX_JUMP_US / 1_000_000))
-}
-
-/// Whether a session would be over so soon that its use must be seen by other processes at once.
-fn is_near(record: &Record, now: Now) -> bool {
-    match record.life(now) {
-        Life::Alive { idle_left, .. } => idle_left <= NEAR_SECS,
-        Life::Idle | Life::Ended => true,
-    }
 }
