@@ -52,10 +52,16 @@ impl Slots {
         let word = now.saturating_add(self.life).max(1) << NUMBER | number;
         self.page.words().iter().take(places).enumerate().find_map(|(at, slot)| {
             let seen = slot.load(Ordering::Acquire);
-            let taken = seen != 0 && (now..=now.saturating_add(self.life)).contains(&(seen >> NUMBER));
+            // By a clock that is read after it: to an older one a slot that was taken just now would look like garbage.
+            let taken = seen != 0 && self.is_held(seen >> NUMBER, self::now());
             let won = !taken && slot.compare_exchange(seen, word, Ordering::AcqRel, Ordering::Relaxed).is_ok();
             won.then_some(Slot { at, word })
         })
+    }
+
+    /// Whether a slot that falls free at `until` is somebody's. A moment further ahead than any taker's is nobody's.
+    fn is_held(&self, until: u64, now: u64) -> bool {
+        (now..=now.saturating_add(self.life)).contains(&until)
     }
 
     /// Gives a slot back, unless it has fallen free and is another's.
