@@ -55,15 +55,28 @@ fn on_redis(clock: &Clock, folder: &Path) -> Box<dyn Store> {
     Box::new(Redis::new(redis::Settings { server_time: false, timeout, ..settings }, clock.clone()))
 }
 
-/// The file with the address of the server.
+/// The files with the address of the server, and with its process's number.
 const SERVER: &str = "server";
+const SERVER_PID: &str = "server.pid";
 
 /// Starts what a store needs beside this process.
 #[cfg(feature = "redis")]
 fn beside(name: &str, folder: &Path) -> Option<RedisServer> {
-    let server = (name == "redis").then(|| RedisServer::start(&[]))?;
+    let slow = ["--slowlog-log-slower-than", "500", "--slowlog-max-len", "100000"];
+    let server = (name == "redis").then(|| RedisServer::start(&slow))?;
     std::fs::write(folder.join(SERVER), server.socket_url()).expect("it is written");
+    std::fs::copy(server.folder.join("pid"), folder.join(SERVER_PID)).expect("it is written");
     Some(server)
+}
+
+/// The longest that the server says it spent on one call since it was last asked, and how many took over 500 us.
+#[cfg(feature = "redis")]
+fn tell_slow(server: &RedisServer) {
+    let longest = "local l = redis.call('SLOWLOG', 'GET', -1) local m = 0 \
+        for _, e in ipairs(l) do m = math.max(m, e[3]) end redis.call('SLOWLOG', 'RESET') return { m, #l }";
+    let said = server.ask(&["EVAL", longest, "0"]);
+    let numbers: Vec<_> = said.lines().filter_map(|line| line.strip_prefix(':')).collect();
+    println!("    the server's longest call: {} us, {} over 500 us", numbers[0], numbers[1]);
 }
 
 /// Bytes of the server in memory.
@@ -122,7 +135,11 @@ pub fn part(name: &str, count: u64) {
     use_some(store.as_ref(), &clock, count);
     checks("all sessions in turn", store.as_ref(), &clock, count, 1);
     checks("the same 10,000", store.as_ref(), &clock, count, count / 10_000);
-    pauses(name, store.as_ref(), &clock, &scene.0, count);
+    let scene = Pauses { store: store.as_ref(), clock: &clock, count, folder: &scene.0, aside: Aside::default() };
+    scene.all(name, || {
+        #[cfg(feature = "redis")]
+        server.iter().for_each(tell_slow);
+    });
 }
 
 fn fill(store: &dyn Store, clock: &Clock, count: u64) {
@@ -185,36 +202,75 @@ fn checks(what: &str, store: &dyn Store, clock: &Clock, count: u64, every: u64) 
 /// When the thread that sweeps had work and no processor: a check that waited for it then says nothing of the sweep.
 type Aside = Mutex<Vec<(Instant, Instant)>>;
 
-/// The longest check beside nobody, beside a thread that sweeps, and beside a process that does.
-fn pauses(name: &str, store: &dyn Store, clock: &Clock, folder: &Path, count: u64) {
-    let time = Duration::from_secs(5);
-    let (over, aside) = (AtomicBool::new(false), Aside::default());
-    let checked = || {
-        over.store(false, Ordering::Relaxed);
+/// What the longest checks are measured with.
+struct Pauses<'a> {
+    store: &'a dyn Store,
+    clock: &'a Clock,
+    count: u64,
+    folder: &'a Path,
+    aside: Aside,
+}
+
+impl Pauses<'_> {
+    /// The longest check beside nobody, beside a thread that sweeps, and beside a process that does.
+    fn all(&self, name: &str, tell_server: impl Fn()) {
+        let tell = |what: &str, seen: &Longest| {
+            seen.tell(what, &self.aside);
+            tell_server();
+        };
+        tell_server();
+        tell("beside nobody", &self.checked());
+        self.clock.advance(1_800);
+        let over = AtomicBool::new(false);
+        let (longest, swept) = std::thread::scope(|threads| {
+            let sweeper = threads.spawn(|| sweep(self.store, self.clock, self.folder, &over, &self.aside));
+            let longest = self.checked();
+            over.store(true, Ordering::Relaxed);
+            (longest, sweeper.join().expect("the sweeper"))
+        });
+        tell(&format!("beside a thread that looked at {swept}"), &longest);
+        if self.store.multi_process() {
+            let words = [
+                format!("sweeper={name}"),
+                format!("folder={}", self.folder.display()),
+                format!("second={}", self.clock.now().unix() - START),
+            ];
+            let mut other = again(&words);
+            tell("beside a process that sweeps", &self.checked());
+            other.kill().and_then(|()| other.wait()).expect("the other ends");
+        }
+    }
+
+    /// Checks for some seconds.
+    fn checked(&self) -> Longest {
+        let over = AtomicBool::new(false);
         std::thread::scope(|threads| {
-            let checker = threads.spawn(|| watch(store, clock, count, &over));
-            std::thread::sleep(time);
+            let checker = threads.spawn(|| self.watch(&over));
+            std::thread::sleep(Duration::from_secs(5));
             over.store(true, Ordering::Relaxed);
             checker.join().expect("the checker")
         })
-    };
-    checked().tell("beside nobody", &aside);
-    clock.advance(1_800);
-    over.store(false, Ordering::Relaxed);
-    let (longest, swept) = std::thread::scope(|threads| {
-        let sweeper = threads.spawn(|| sweep(store, clock, &over, &aside));
-        (checked(), sweeper.join().expect("the sweeper"))
-    });
-    longest.tell(&format!("beside a thread that looked at {swept}"), &aside);
-    if store.multi_process() {
-        let words = [
-            format!("sweeper={name}"),
-            format!("folder={}", folder.display()),
-            format!("second={}", clock.now().unix() - START),
-        ];
-        let mut other = again(&words);
-        checked().tell("beside a process that sweeps", &aside);
-        other.kill().and_then(|()| other.wait()).expect("the other ends");
+    }
+
+    fn watch(&self, over: &AtomicBool) -> Longest {
+        let (mut seen, mut waits) = (Longest::default(), Waits::new(self.folder));
+        for number in scattered(self.count) {
+            if over.load(Ordering::Relaxed) {
+                break;
+            }
+            let key = key(number);
+            let start = Instant::now();
+            assert!(!matches!(self.store.check(&key, self.clock.now()), Answer::Unavailable));
+            let took = start.elapsed();
+            seen.checks += 1;
+            seen.all = seen.all.max(took);
+            if took > Duration::from_micros(100) {
+                seen.long.push((start, took, took.saturating_sub(waits.since())));
+            } else if seen.checks.is_multiple_of(64) {
+                waits.since();
+            }
+        }
+        seen
     }
 }
 
@@ -223,12 +279,12 @@ pub fn sweep_on(name: &str, folder: &Path, second: i64) {
     let clock = Clock::fake(START);
     clock.advance(second);
     let store = open(name, &clock, folder);
-    sweep(store.as_ref(), &clock, &AtomicBool::new(false), &Aside::default());
+    sweep(store.as_ref(), &clock, folder, &AtomicBool::new(false), &Aside::default());
 }
 
 /// Lets seconds pass, and does in each what maintenance does. At how many it looked.
-fn sweep(store: &dyn Store, clock: &Clock, over: &AtomicBool, aside: &Aside) -> usize {
-    let (mut swept, mut waits) = (0, Waits::new());
+fn sweep(store: &dyn Store, clock: &Clock, folder: &Path, over: &AtomicBool, aside: &Aside) -> usize {
+    let (mut swept, mut waits) = (0, Waits::new(folder));
     let mut timed = |work: &mut dyn FnMut() -> usize| {
         let start = Instant::now();
         let looked = work();
@@ -267,52 +323,34 @@ struct Longest {
     long: Vec<(Instant, Duration, Duration)>,
 }
 
-/// For how long this thread has waited for a processor, by the kernel's own account.
-struct Waits(std::fs::File, Duration);
+/// For how long this thread, and a server beside it, have waited for a processor, by the kernel's own account.
+struct Waits(Vec<(std::fs::File, Duration)>);
 
 impl Waits {
-    fn new() -> Waits {
-        let mut waits = Waits(std::fs::File::open("/proc/thread-self/schedstat").expect("the account"), Duration::ZERO);
+    fn new(folder: &Path) -> Waits {
+        let server =
+            std::fs::read_to_string(folder.join(SERVER_PID)).map(|pid| format!("/proc/{}/schedstat", pid.trim()));
+        let open = |path| (std::fs::File::open(path).expect("the account"), Duration::ZERO);
+        let mut waits = Waits(["/proc/thread-self/schedstat".to_owned()].into_iter().chain(server).map(open).collect());
         waits.since();
         waits
     }
 
     /// How much of it is new.
     fn since(&mut self) -> Duration {
-        let mut text = [0; 64];
-        let count = std::os::unix::fs::FileExt::read_at(&self.0, &mut text, 0).expect("the account");
-        let text = String::from_utf8_lossy(&text[..count]);
-        let waited = text
-            .split_whitespace()
-            .nth(1)
-            .and_then(|word| word.parse().ok())
-            .map_or(Duration::ZERO, Duration::from_nanos);
-        waited.saturating_sub(std::mem::replace(&mut self.1, waited))
+        let news = self.0.iter_mut().map(|(account, known)| {
+            let mut text = [0; 64];
+            let count = std::os::unix::fs::FileExt::read_at(account, &mut text, 0).expect("the account");
+            let text = String::from_utf8_lossy(&text[..count]);
+            let waited = text.split_whitespace().nth(1).and_then(|word| word.parse().ok());
+            let waited = waited.map_or(Duration::ZERO, Duration::from_nanos);
+            waited.saturating_sub(std::mem::replace(known, waited))
+        });
+        news.sum()
     }
 }
 
 const LIMIT: Duration = Duration::from_millis(1);
-
-fn watch(store: &dyn Store, clock: &Clock, count: u64, over: &AtomicBool) -> Longest {
-    let (mut seen, mut waits) = (Longest::default(), Waits::new());
-    for number in scattered(count) {
-        if over.load(Ordering::Relaxed) {
-            break;
-        }
-        let key = key(number);
-        let start = Instant::now();
-        assert!(!matches!(store.check(&key, clock.now()), Answer::Unavailable));
-        let took = start.elapsed();
-        seen.checks += 1;
-        seen.all = seen.all.max(took);
-        if took > Duration::from_micros(100) {
-            seen.long.push((start, took, took.saturating_sub(waits.since())));
-        } else if seen.checks.is_multiple_of(64) {
-            waits.since();
-        }
-    }
-    seen
-}
 
 impl Longest {
     fn tell(&self, what: &str, aside: &Aside) {

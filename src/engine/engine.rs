@@ -30,7 +30,7 @@ use parking_lot::Mutex;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// Keys, store, directory and throttle. Any thread may use it; a fork must attach again.
 pub struct Engine {
@@ -69,6 +69,9 @@ pub struct Engine {
     /// Drawn at attach and gone in a fork: being there is being attached.
     pub(crate) process: Arc<ProcessPage>,
 }
+
+/// Entries that the store looks at between two looks at the time.
+const SWEPT: usize = 64;
 
 /// What an alarm is raised for, followed from one maintenance to the next: told when it begins, not while it lasts.
 #[derive(Default)]
@@ -150,9 +153,8 @@ impl Engine {
         let now = self.clock.now();
         self.guessing_alarm.follow(self.throttle.alarm(now), || self.alarm(Reason::Throttled, "guessing"));
         let tended = self.store.tend(now);
-        // About a microsecond an entry.
-        let entries = usize::try_from(budget.as_micros()).unwrap_or(usize::MAX).clamp(64, 1 << 20);
-        self.store.sweep(now, entries);
+        let started = Instant::now();
+        while self.store.sweep(now, SWEPT) == SWEPT && started.elapsed() < budget {}
         let keys = self.follow_keys();
         let shared = self.share();
         self.sharing_alarm.follow(shared.is_err(), || self.alarm(Reason::Undecided, "sharing"));

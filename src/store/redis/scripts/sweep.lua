@@ -36,8 +36,12 @@ for _, ref in ipairs(redis.call('ZRANGEBYSCORE', DUE, '-inf', text(t), 'LIMIT', 
 end
 local before = math.min(t - 600000000, seq)
 if before > trimmed and redis.call('ZCARD', LOG) > 1000 then
+  -- The rest of a long log goes with the next steps.
+  local step = redis.call('ZRANGEBYSCORE', LOG, '-inf', text(before), 'WITHSCORES', 'LIMIT', 99, 1)[2]
+  before = tonumber(step) or before
   redis.call('ZREMRANGEBYSCORE', LOG, '-inf', text(before))
   trimmed, changed = before, true
+  if step then looked = budget end
 end
 save()
 return looked
