@@ -220,7 +220,7 @@ fn a_writer_killed_at_any_step_leaves_what_was_answered_and_stalls_nobody() {
 fn a_disk_that_fails_at_any_step_lets_nobody_in_and_answers_nothing_as_done() {
     let _alone = alone();
     let (mut failed, mut hurt) = (0, 0);
-    for error in [libc::ENOSPC, libc::EIO] {
+    for error in [libc::ENOSPC, libc::EIO, libc::EROFS] {
         for (durability, work) in DURABILITIES.into_iter().flat_map(|d| WORKS.map(|work| (d, work))) {
             for step in 0..100 {
                 let scene = Scene::new("failing");

@@ -4,7 +4,7 @@
 //! where they lie (see `keys`). Building reads files and checks everything, opens no store and starts nothing; each
 //! process attaches before it decides.
 
-use crate::base::{Clock, Error, Now, Reason, Result, Status};
+use crate::base::{Clock, Error, Now, Reason, Result};
 use crate::crypto::keyring::KeyId;
 use crate::crypto::mac::MacKey;
 use crate::directory::Directory;
@@ -113,6 +113,10 @@ impl Engine {
         if self.is_attached() {
             return Ok(());
         }
+        self.open().inspect_err(|error| self.process.fail(error))
+    }
+
+    fn open(&self) -> Result<()> {
         self.store.attach()?;
         // What cannot be shared is this process's own, never without a limit; maintenance says so and tries again.
         let _ = self.share();
@@ -135,10 +139,7 @@ impl Engine {
     }
 
     pub(crate) fn attached(&self) -> Result<()> {
-        if self.is_attached() {
-            return Ok(());
-        }
-        Err(Error::new(Status::Fork, "this process has not attached the engine: call attach after forking"))
+        if self.is_attached() { Ok(()) } else { Err(self.process.unattached()) }
     }
 
     /// Re-reads the keyring and the users when they changed, rotates a keyring in the store that is due, follows the clock,

@@ -2,12 +2,12 @@
 //!
 //! The key under which verified pairs are remembered lives here; being attached is having it.
 
-use crate::base::Result;
-use crate::crypto::guard::WipedKey;
+use crate::base::{Error, Result, Status};
+use crate::crypto::guard::{ForkGuard, WipedKey};
 use crate::crypto::mac::MacKey;
 use crate::crypto::sys::Arena;
 use crate::password::verified::KeyPage;
-use parking_lot::RwLock;
+use parking_lot::{Mutex, RwLock};
 use std::sync::Arc;
 
 /// The page of this process. Any thread; one load tells whether it is attached.
@@ -16,11 +16,13 @@ pub(crate) struct ProcessPage {
     mark: WipedKey,
     /// Kept out of dumps. Of no use without the mark.
     key: Arena<RwLock<Option<MacKey>>>,
+    /// In which process attaching failed last, and why.
+    failure: Mutex<Option<(ForkGuard, String)>>,
 }
 
 impl ProcessPage {
     pub fn new() -> ProcessPage {
-        ProcessPage { mark: WipedKey::new(), key: Arena::from_fn(1, |_| RwLock::new(None)) }
+        ProcessPage { mark: WipedKey::new(), key: Arena::from_fn(1, |_| RwLock::new(None)), failure: Mutex::new(None) }
     }
 
     /// Whether this process has attached.
@@ -35,6 +37,26 @@ impl ProcessPage {
             *place.write() = Some(fresh.clone());
         }
         self.mark.fill().map(|_| ())
+    }
+
+    /// Notes why attaching failed, for [`unattached`](ProcessPage::unattached).
+    pub fn fail(&self, error: &Error) {
+        *self.failure.lock() = Some((ForkGuard::new(), error.message.clone()));
+    }
+
+    /// What is to be said to whoever asks for more than attaching: `Fork`, with the reason why it failed in this process.
+    #[cold]
+    pub fn unattached(&self) -> Error {
+        // A lock that is held may be a lost thread's of the process that this one was forked from.
+        let failure = self.failure.try_lock();
+        let why = failure.as_deref().and_then(Option::as_ref).filter(|(process, _)| process.same_process());
+        Error::new(
+            Status::Fork,
+            match why {
+                Some((_, why)) => format!("this process could not attach the engine: {why}"),
+                None => "this process has not attached the engine: call attach after forking".to_owned(),
+            },
+        )
     }
 }
 

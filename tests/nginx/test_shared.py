@@ -97,6 +97,8 @@ def cannot_attach():
         wait_until("the alert", lambda: "[alert]" in nginx.log() and "open to other users" in nginx.log())
         for headers in ([], [cookie]):
             refused(nginx.ask("GET", "/inside/x", *headers), 503)
+        told = [line for line in nginx.log().splitlines() if "JANUA_E_FORK" in line]
+        assert told and all("could not attach" in line and "open to other users" in line for line in told), told
         same("off", nginx.ask("GET", "/off/x").status, 204)
         state.chmod(0o700)
         nginx.reload()
