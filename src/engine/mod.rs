@@ -30,6 +30,8 @@ mod stores;
 mod subject;
 #[cfg(test)]
 mod waits;
+#[cfg(test)]
+mod waits_never;
 
 pub use audit::{Audit, Event, EventKind};
 pub use config::Config;

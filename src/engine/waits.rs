@@ -148,6 +148,28 @@ impl Audit for Ears {
     }
 }
 
+/// An engine with the sample users and a store made of an empty one in memory.
+pub(super) fn engine(
+    clock: &Clock,
+    audit: Box<dyn Audit>,
+    store: impl FnOnce(Memory) -> Arc<dyn Store>,
+) -> (Arc<Engine>, Scratch) {
+    let folder = Scratch::new();
+    folder.write("users.toml", include_str!("../../tests/scenarios/config/users.toml"));
+    let text = "[engine]\nsite='data.example.org'\n[keyring]\npath='ephemeral'\n[directory]\nusers='users.toml'\n\
+                [password]\nmemory_kib=1024\npasses=1\n";
+    let mut config = Config::new();
+    config.read_text("janua.toml", text, &folder.path("")).unwrap();
+    config.set_clock(clock.clone());
+    config.set_audit(audit);
+    let mut engine = build::engine(config).unwrap();
+    let settings = Settings { longest_secs: build::LONGEST_LIFE, older: Older::Accepted, floors: Vec::new() };
+    engine.store = store(Memory::new(settings, clock.now()).unwrap());
+    let engine = Arc::new(engine);
+    engine.attach().unwrap();
+    (engine, folder)
+}
+
 struct House {
     engine: Arc<Engine>,
     knobs: Arc<Knobs>,
@@ -159,19 +181,8 @@ struct House {
 impl House {
     fn new() -> House {
         let (clock, knobs) = (Clock::fake(1_767_225_600), Arc::new(Knobs::default()));
-        let folder = Scratch::new();
-        folder.write("users.toml", include_str!("../../tests/scenarios/config/users.toml"));
-        let text = "[engine]\nsite='data.example.org'\n[keyring]\npath='ephemeral'\n[directory]\nusers='users.toml'\n\
-                    [password]\nmemory_kib=1024\npasses=1\n";
-        let mut config = Config::new();
-        config.read_text("janua.toml", text, &folder.path("")).unwrap();
-        config.set_clock(clock.clone());
-        config.set_audit(Box::new(Ears(knobs.clone())));
-        let mut engine = build::engine(config).unwrap();
-        let settings = Settings { longest_secs: build::LONGEST_LIFE, older: Older::Accepted, floors: Vec::new() };
-        engine.store = Arc::new(Waiting(Memory::new(settings, clock.now()).unwrap(), knobs.clone()));
-        let engine = Arc::new(engine);
-        engine.attach().unwrap();
+        let store = |memory| -> Arc<dyn Store> { Arc::new(Waiting(memory, knobs.clone())) };
+        let (engine, folder) = engine(&clock, Box::new(Ears(knobs.clone())), store);
         House { engine, knobs, clock, out: Mutex::default(), _folder: folder }
     }
 
