@@ -18,7 +18,7 @@ def log_out_race():
     with Redis("race") as redis:
         nodes = machines("race-redis", 3, patient(redis.url()))
         with running(nodes) as ports, Race(ports, 999) as race:
-            figures = race.run(Size.of(40, 100))
+            figures = race.run(Size.of(100, 1000))
     print(f"       {figures}")
     same("workers", len(figures.workers), 6)
 
