@@ -4,12 +4,14 @@
 //! revocations are kept here for twice the life of a copy, floors for good. What is let go is told to the copies by
 //! `purged`: a copy that was not looked at since is read anew. It must never forget a floor.
 
-use super::copies::LIFE_SECS;
+use super::copies::{Copies, Copy, LIFE_SECS};
 use super::what::What;
 use crate::crypto::digest::Digest;
 use crate::crypto::keyring::KeyId;
-use crate::session::Record;
+use crate::session::{Dead, Record};
+use parking_lot::RwLock;
 use std::collections::{HashMap, VecDeque};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 /// Twice the life of a copy.
@@ -17,6 +19,14 @@ const KEPT: Duration = Duration::from_secs(2 * LIFE_SECS as u64);
 
 /// Let go at a time.
 const PURGED: usize = 256;
+
+/// What was revoked, and the number up to which that is all. Any thread.
+#[derive(Default)]
+pub(in crate::store) struct Revoked {
+    /// The newest number of which all before are applied; stored after what it stands for.
+    applied: AtomicU64,
+    set: RwLock<Set>,
+}
 
 /// What was revoked.
 #[derive(Default)]
@@ -42,6 +52,86 @@ pub(in crate::store) enum Word {
     Revoked,
     /// It is too old to say: read the row.
     Unknown,
+}
+
+impl Revoked {
+    /// The newest number applied.
+    #[inline]
+    pub(in crate::store) fn applied(&self) -> u64 {
+        self.applied.load(Ordering::Acquire)
+    }
+
+    /// Takes over what the log says up to number `seq`, where `site` is the floor of the whole site: `change` has it applied.
+    /// One caller at a time.
+    pub(in crate::store) fn advance(&self, seq: u64, site: u64, change: impl FnOnce(&mut Set)) {
+        let mut set = self.set.write();
+        change(&mut set);
+        set.settle(seq, site);
+        drop(set);
+        self.applied.store(seq, Ordering::Release);
+    }
+
+    /// What the log says about a copy, which is marked with it. One compare where nothing was revoked since it was asked
+    /// last; allocates nothing.
+    #[inline]
+    pub(in crate::store) fn word(&self, copy: &Copy) -> Word {
+        let seen = copy.seen();
+        if seen == self.applied() {
+            return Word::Good(seen);
+        }
+        let word = self.judge(&copy.record, &copy.principal, seen);
+        match word {
+            Word::Good(number) => copy.see(number),
+            Word::Revoked => drop(copy.record.kill(Dead::Revoked)),
+            Word::Unknown => {}
+        }
+        word
+    }
+
+    /// Whether a session that is in use is revoked by now; if so its record dies.
+    pub(in crate::store) fn ends(&self, record: &Record, copies: &Copies, principal: impl FnOnce() -> Digest) -> bool {
+        let word = match copies.get(record.key()) {
+            Some(copy) => self.word(&copy),
+            None => self.judge(record, &principal(), u64::MAX),
+        };
+        if word == Word::Revoked {
+            record.kill(Dead::Revoked);
+        }
+        word == Word::Revoked
+    }
+
+    /// See [`Set::judge`].
+    pub(in crate::store) fn judge(&self, record: &Record, principal: &Digest, seen: u64) -> Word {
+        self.set.read().judge(record, principal, seen)
+    }
+
+    /// See [`Set::floor`].
+    pub(in crate::store) fn floor(&self, principal: impl FnOnce() -> Digest) -> u64 {
+        self.set.read().floor(principal)
+    }
+
+    /// See [`Set::token_revoked`].
+    pub(in crate::store) fn token_revoked(
+        &self,
+        seq: u64,
+        key: &KeyId,
+        chosen: Option<[u8; 16]>,
+        principal: impl FnOnce() -> Digest,
+    ) -> bool {
+        self.set.read().token_revoked(seq, key, chosen, principal)
+    }
+
+    /// See [`Set::purge_some`]. Some at a time, so that no check waits for all of them.
+    pub(in crate::store) fn purge(&self) {
+        while self.set.write().purge_some() {}
+    }
+
+    /// Session revocations and floors that are held.
+    #[cfg(all(test, feature = "shared"))]
+    pub(in crate::store) fn sizes(&self) -> (usize, usize) {
+        let set = self.set.read();
+        (set.sessions.len(), set.principals.len() + set.chosen.len() + set.keys.len())
+    }
 }
 
 impl Set {
@@ -83,14 +173,14 @@ impl Set {
     }
 
     /// Takes over what the head of the log says: its newest number, and the floor of the whole site.
-    pub(in crate::store) fn settle(&mut self, seq: u64, site: u64) {
+    fn settle(&mut self, seq: u64, site: u64) {
         self.site = site;
         self.highest = self.highest.max(site);
         self.applied = seq;
     }
 
     /// What the log says about a record that was good up to number `seen`. Allocates nothing.
-    pub(in crate::store) fn judge(&self, record: &Record, principal: &Digest, seen: u64) -> Word {
+    fn judge(&self, record: &Record, principal: &Digest, seen: u64) -> Word {
         if seen < self.purged {
             return Word::Unknown;
         }
@@ -100,13 +190,13 @@ impl Set {
     }
 
     /// The floor of a principal and the site.
-    pub(in crate::store) fn floor(&self, principal: impl FnOnce() -> Digest) -> u64 {
+    fn floor(&self, principal: impl FnOnce() -> Digest) -> u64 {
         let own = if self.principals.is_empty() { None } else { self.principals.get(&principal()).copied() };
         self.site.max(own.unwrap_or(0))
     }
 
     /// Whether a token that carries `seq` is below any of its floors, or of a log that this one does not know.
-    pub(in crate::store) fn token_revoked(
+    fn token_revoked(
         &self,
         seq: u64,
         key: &KeyId,
@@ -127,7 +217,7 @@ impl Set {
 
     /// Lets some of the session revocations go that no copy can be older than, by the true time; copies that were not looked
     /// at since are read anew. Whether there may be more: checks come in between.
-    pub(in crate::store) fn purge_some(&mut self) -> bool {
+    fn purge_some(&mut self) -> bool {
         for _ in 0..PURGED {
             match self.order.front().copied() {
                 Some((since, number, key)) if since.elapsed() >= KEPT => {
@@ -141,11 +231,5 @@ impl Set {
             }
         }
         true
-    }
-
-    /// Session revocations and floors that are held.
-    #[cfg(all(test, feature = "shared"))]
-    pub(in crate::store) fn sizes(&self) -> (usize, usize) {
-        (self.sessions.len(), self.principals.len() + self.chosen.len() + self.keys.len())
     }
 }

@@ -49,27 +49,11 @@ impl Core {
         if !copy.is_young(now) && !self.is_stale(now) {
             return None;
         }
-        match self.word(&copy) {
+        match self.horizon.revoked.word(&copy) {
             Word::Revoked => Some(Answer::Miss(Reason::SessionRevoked)),
             Word::Good(_) if copy.record.stands(now).is_ok() => Some(Answer::Hit(Arc::clone(&copy.record))),
             Word::Good(_) | Word::Unknown => copy.record.death().map(|dead| Answer::Miss(dead.reason())),
         }
-    }
-
-    /// What the log says about a copy. Allocates nothing.
-    #[inline]
-    fn word(&self, copy: &Copy) -> Word {
-        let seen = copy.seen();
-        if seen == self.horizon.applied() {
-            return Word::Good(seen);
-        }
-        let word = self.horizon.judge(&copy.record, &copy.principal, seen);
-        match word {
-            Word::Good(number) => copy.see(number),
-            Word::Revoked => drop(copy.record.kill(Dead::Revoked)),
-            Word::Unknown => {}
-        }
-        word
     }
 
     /// Asks for the row, and keeps or renews its copy.
@@ -77,7 +61,7 @@ impl Core {
     fn read(&self, key: &Digest, now: Now) -> Known<Answer<Arc<Record>>> {
         for _ in 0..TRIES {
             // Loaded before the row is read: what is revoked after this is not in `base`.
-            let base = self.horizon.applied();
+            let base = self.horizon.revoked.applied();
             let used = self.copies.get(key).and_then(|copy| copy.record.last_used_boot());
             let found = match self.found_used(&Reference::of(key), used, now)? {
                 Found::Live(row) if row.key == *key => self.keep(row, base, now)?,
@@ -139,7 +123,7 @@ impl Core {
                 Arc::new(Copy::new(Arc::new(record), principal, 0, now))
             }
         };
-        let number = match self.horizon.judge(&copy.record, &copy.principal, base) {
+        let number = match self.horizon.revoked.judge(&copy.record, &copy.principal, base) {
             Word::Unknown => return Ok(None),
             Word::Revoked => {
                 copy.record.kill(Dead::Revoked);
@@ -202,22 +186,12 @@ impl Core {
         })
     }
 
-    /// Whether `record` is revoked by now; if so it dies.
-    fn is_revoked(&self, record: &Record) -> bool {
-        let word = match self.copies.get(record.key()) {
-            Some(copy) => self.word(&copy),
-            None => self.horizon.judge(record, &self.keys.principal(&record.principal), u64::MAX),
-        };
-        if word == Word::Revoked {
-            record.kill(Dead::Revoked);
-        }
-        word == Word::Revoked
-    }
-
     /// Writes a use down, or notes it for the next second.
     pub(super) fn touch(&self, record: &Record, path: Option<&[u8]>, now: Now) -> Known<Touch> {
         self.catch_up(now)?;
-        if self.is_revoked(record) || record.death().is_some() {
+        if self.horizon.revoked.ends(record, &self.copies, || self.keys.principal(&record.principal))
+            || record.death().is_some()
+        {
             return Ok(Touch::Gone);
         }
         if record.stands(now).is_err() {

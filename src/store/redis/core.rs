@@ -134,7 +134,7 @@ impl Core {
         loop {
             let call = self.call(&self.scripts.poll, Vec::new(), vec![if tick { b"1".to_vec() } else { Vec::new() }]);
             // Read before sending.
-            let (now, known) = (self.clock.now(), self.horizon.applied());
+            let (now, known) = (self.clock.now(), self.horizon.revoked.applied());
             let told = Told::read(self.run(connection, &call, known, now, deadline)?)?;
             match self.take(&told, known, now, connection) {
                 Next::Nothing => return Ok(()),
@@ -167,7 +167,7 @@ impl Core {
             args.push(entry.floor.to_string().into_bytes());
         }
         let call = self.call(&self.scripts.merge, Vec::new(), args);
-        let (now, known) = (self.clock.now(), self.horizon.applied());
+        let (now, known) = (self.clock.now(), self.horizon.revoked.applied());
         let told = Told::read(self.run(connection, &call, known, now, self.pool.deadline())?)?;
         let mut floors = Vec::new();
         let mut cursor = b"0".to_vec();
@@ -224,7 +224,7 @@ impl Core {
             let deadline = self.pool.deadline();
             let done = self
                 .pool
-                .call(deadline, |connection| self.run(connection, call, self.horizon.applied(), now, deadline));
+                .call(deadline, |connection| self.run(connection, call, self.horizon.revoked.applied(), now, deadline));
             match done {
                 Ok(Reply::Parts(parts)) if parts.first() == Some(&Reply::Bytes(b"fell".to_vec())) => {
                     self.poll_now(false)?
@@ -240,7 +240,7 @@ impl Core {
         for _ in 0..TRIES {
             let deadline = self.pool.deadline();
             // Read before sending.
-            let (sent, known) = (self.clock.now(), self.horizon.applied());
+            let (sent, known) = (self.clock.now(), self.horizon.revoked.applied());
             let done = self.pool.call(deadline, |connection| {
                 let told = Told::read(self.run(connection, call, known, now, deadline)?)?;
                 let next = self.take(&told, known, sent, connection);

@@ -6,14 +6,11 @@
 //! on the server. Moments are those of the clock that runs through sleep.
 
 use super::told::{Logged, Told};
-use crate::crypto::digest::Digest;
-use crate::crypto::keyring::KeyId;
-use crate::session::Record;
-use crate::store::held::revoked::{Set, Word};
+use crate::store::held::revoked::{Revoked, Set};
 use crate::store::held::what::What;
-use parking_lot::{Mutex, RwLock};
+use parking_lot::Mutex;
 use std::collections::VecDeque;
-use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::{Duration, Instant};
 
 /// For so many microseconds after a poll was sent, what it said is trusted.
@@ -30,9 +27,7 @@ const TAIL_ENTRIES: usize = 16_384;
 pub(super) struct Horizon {
     /// Boot microseconds.
     at: AtomicI64,
-    /// The newest number of which all before are applied; stored after what it stands for.
-    applied: AtomicU64,
-    set: RwLock<Set>,
+    pub revoked: Revoked,
     applying: Mutex<Applying>,
 }
 
@@ -57,12 +52,7 @@ pub(super) enum Next {
 
 impl Horizon {
     pub(super) fn new() -> Horizon {
-        Horizon {
-            at: AtomicI64::new(i64::MIN),
-            applied: AtomicU64::new(0),
-            set: RwLock::default(),
-            applying: Mutex::default(),
-        }
+        Horizon { at: AtomicI64::new(i64::MIN), revoked: Revoked::default(), applying: Mutex::default() }
     }
 
     /// Boot microseconds of the moment up to which all is known.
@@ -71,17 +61,11 @@ impl Horizon {
         self.at.load(Ordering::Acquire)
     }
 
-    /// The newest number applied.
-    #[inline]
-    pub(super) fn applied(&self) -> u64 {
-        self.applied.load(Ordering::Acquire)
-    }
-
     /// Takes over the answer of a call that was sent at `sent` with `known` as the newest number. `tell` hears of each
     /// entry that is new.
     pub(super) fn take(&self, told: &Told, known: u64, sent: i64, run: &str, mut tell: impl FnMut(&What)) -> Next {
         let mut applying = self.applying.lock();
-        let applied = self.applied();
+        let applied = self.revoked.applied();
         if told.lost || told.word == b"fell" || applying.run != run || known > applied {
             return Next::Anew;
         }
@@ -91,15 +75,13 @@ impl Horizon {
         };
         // Another thread may have had a later answer, which held all of this one.
         if upto >= applied {
-            let mut set = self.set.write();
-            for entry in told.entries.iter().filter(|entry| entry.number > applied) {
-                tell(&entry.what);
-                set.apply(entry.number, entry.floor, entry.what);
-                applying.keep(*entry);
-            }
-            set.settle(upto, told.floor);
-            drop(set);
-            self.applied.store(upto, Ordering::Release);
+            self.revoked.advance(upto, told.floor, |set| {
+                for entry in told.entries.iter().filter(|entry| entry.number > applied) {
+                    tell(&entry.what);
+                    set.apply(entry.number, entry.floor, entry.what);
+                    applying.keep(*entry);
+                }
+            });
         }
         if told.more {
             return Next::More;
@@ -111,14 +93,12 @@ impl Horizon {
     /// Takes over a log that was read anew: its head, which was asked for at `sent`, and all floors, read after it.
     pub(super) fn begin(&self, told: &Told, floors: &[(u64, What)], sent: i64, run: &str) {
         let mut applying = self.applying.lock();
-        let mut set = Set::anew(told.seq);
-        floors.iter().for_each(|(floor, what)| set.raise(*floor, *what));
-        set.settle(told.seq, told.floor);
-        *self.set.write() = set;
+        let mut anew = Set::anew(told.seq);
+        floors.iter().for_each(|(floor, what)| anew.raise(*floor, *what));
+        self.revoked.advance(told.seq, told.floor, |set| *set = anew);
         run.clone_into(&mut applying.run);
         // What is kept is in the new log as well, under whatever number.
         applying.tail_from = if applying.tail.is_empty() { told.seq } else { applying.tail_from };
-        self.applied.store(told.seq, Ordering::Release);
         self.at.fetch_max(sent, Ordering::AcqRel);
     }
 
@@ -130,29 +110,8 @@ impl Horizon {
 
     /// Lets go of what is old.
     pub(super) fn purge(&self) {
-        while self.set.write().purge_some() {}
+        self.revoked.purge();
         self.applying.lock().forget(|since| since.elapsed() > TAIL);
-    }
-
-    /// What the log says about a record that was good up to number `seen`. Allocates nothing.
-    pub(super) fn judge(&self, record: &Record, principal: &Digest, seen: u64) -> Word {
-        self.set.read().judge(record, principal, seen)
-    }
-
-    /// The floor of a principal and the site.
-    pub(super) fn floor(&self, principal: impl FnOnce() -> Digest) -> u64 {
-        self.set.read().floor(principal)
-    }
-
-    /// Whether a token that carries `seq` is below any of its floors.
-    pub(super) fn token_revoked(
-        &self,
-        seq: u64,
-        key: &KeyId,
-        chosen: Option<[u8; 16]>,
-        principal: impl FnOnce() -> Digest,
-    ) -> bool {
-        self.set.read().token_revoked(seq, key, chosen, principal)
     }
 }
 

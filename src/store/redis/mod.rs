@@ -298,7 +298,7 @@ impl Store for Redis {
     fn seq(&self) -> Result<u64, Unavailable> {
         let core = self.core()?;
         core.poll_now(false)?;
-        Ok(core.horizon.applied())
+        Ok(core.horizon.revoked.applied())
     }
 
     fn insert(&self, key: Digest, record: Record, cap: usize, now: Now) -> Result<Inserted, NotStored> {

@@ -51,17 +51,17 @@ impl Core {
 
     pub(super) fn token_known(&self, principal: &str, key: &KeyId, chosen: Option<&Digest>, seq: u64) -> bool {
         let chosen = chosen.map(|chosen| Reference::of(chosen).0);
-        self.horizon.token_revoked(seq, key, chosen, || self.keys.principal(principal))
+        self.horizon.revoked.token_revoked(seq, key, chosen, || self.keys.principal(principal))
     }
 
     /// The floor of a principal and the site.
     pub(super) fn floor(&self, principal: &str) -> u64 {
-        self.horizon.floor(|| self.keys.principal(principal))
+        self.horizon.revoked.floor(|| self.keys.principal(principal))
     }
 
     /// Whether a token could only be judged after asking the server.
     pub(super) fn is_ahead(&self, seq: u64) -> bool {
-        seq > self.horizon.applied()
+        seq > self.horizon.revoked.applied()
     }
 
     pub(super) fn count(&self) -> Known<usize> {

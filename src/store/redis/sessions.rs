@@ -48,7 +48,7 @@ impl Core {
     ) -> Result<Inserted, NotStored> {
         record.key = key;
         self.flush_if_due(now);
-        let base = self.horizon.applied();
+        let base = self.horizon.revoked.applied();
         let principal = self.keys.principal(&record.principal);
         let call = self.insertion(after, &record, &principal, cap, now)?;
         let told = self.ask_log(&call, now)?;
@@ -64,7 +64,7 @@ impl Core {
         });
         let evicted = evicted.collect::<Result<_, _>>()?;
         let record = Arc::new(record);
-        if let Word::Good(number) = self.horizon.judge(&record, &principal, base) {
+        if let Word::Good(number) = self.horizon.revoked.judge(&record, &principal, base) {
             self.copies.put(Arc::new(Copy::new(Arc::clone(&record), principal, number, now)));
         }
         Ok(Inserted { record, evicted })
@@ -167,7 +167,7 @@ impl Core {
         let mut wanted = Vec::new();
         for (name, floor) in floors.iter().filter(|(_, floor)| young(*floor)) {
             let principal = self.keys.principal(name);
-            if self.horizon.floor(|| principal) < *floor {
+            if self.horizon.revoked.floor(|| principal) < *floor {
                 wanted.push((What::Principal(principal), *floor));
             }
         }

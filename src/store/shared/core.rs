@@ -6,11 +6,12 @@
 
 use super::codec::Row;
 use super::copies::{Copies, Copy};
-use super::fresh::{Fresh, Word};
+use super::fresh::Fresh;
 use super::group::Group;
 use super::log::{self, Log};
 use super::pending::{Pending, Put};
 use super::place::{self, explained};
+use super::revoked::Word;
 use super::rows::Rows;
 use super::sessions::{Done, Job};
 use super::{Durability, Settings};
@@ -116,7 +117,7 @@ impl Core {
     pub(super) fn check(&self, key: &Digest, now: Now) -> Known<Answer<Arc<Record>>> {
         self.catch_up()?;
         if let Some(copy) = self.copies.get(key).filter(|copy| copy.is_young(now)) {
-            match self.word(&copy) {
+            match self.fresh.revoked.word(&copy) {
                 Word::Revoked => return Ok(Answer::Miss(Reason::SessionRevoked)),
                 Word::Good(_) => match (copy.record.stands(now), copy.record.death()) {
                     (Ok(()), _) => return Ok(Answer::Hit(Arc::clone(&copy.record))),
@@ -128,22 +129,6 @@ impl Core {
             }
         }
         self.read(key, now)
-    }
-
-    /// What the log says about a copy. Allocates nothing.
-    #[inline]
-    fn word(&self, copy: &Copy) -> Word {
-        let seen = copy.seen();
-        if seen == self.fresh.applied() {
-            return Word::Good(seen);
-        }
-        let word = self.fresh.judge(&copy.record, &copy.principal, seen);
-        match word {
-            Word::Good(number) => copy.see(number),
-            Word::Revoked => drop(copy.record.kill(Dead::Revoked)),
-            Word::Unknown => {}
-        }
-        word
     }
 
     /// Reads the row, and keeps or renews its copy.
@@ -162,7 +147,7 @@ impl Core {
 
     fn read_once(&self, key: &Digest, now: Now) -> heed::Result<Option<std::result::Result<Arc<Record>, Reason>>> {
         // Loaded before the row is read: what is revoked after this is not in `base`.
-        let base = self.fresh.applied();
+        let base = self.fresh.revoked.applied();
         let r = self.rows.env.read_txn()?;
         let row = self.rows.get(&r, key)?;
         let l = self.log.env.read_txn()?;
@@ -188,7 +173,7 @@ impl Core {
                 Arc::new(Copy::new(Arc::new(record), principal, 0, now))
             }
         };
-        let number = match self.fresh.judge(&copy.record, &copy.principal, base) {
+        let number = match self.fresh.revoked.judge(&copy.record, &copy.principal, base) {
             Word::Unknown => return Ok(None),
             Word::Revoked => {
                 copy.record.kill(Dead::Revoked);
@@ -238,22 +223,10 @@ impl Core {
         read().map_err(|e| self.failed(e))
     }
 
-    /// Whether `record` is revoked by now; if so it dies.
-    fn is_revoked(&self, record: &Record) -> bool {
-        let word = match self.copies.get(record.key()) {
-            Some(copy) => self.word(&copy),
-            None => self.fresh.judge(record, &log::principal(&record.principal), u64::MAX),
-        };
-        if word == Word::Revoked {
-            record.kill(Dead::Revoked);
-        }
-        word == Word::Revoked
-    }
-
     /// Writes a use down, or notes it for the next second.
     pub(super) fn touch(&self, record: &Record, path: Option<&[u8]>, now: Now) -> Known<Touch> {
         self.catch_up()?;
-        if self.is_revoked(record) {
+        if self.fresh.revoked.ends(record, &self.copies, || log::principal(&record.principal)) {
             return Ok(Touch::Gone);
         }
         if record.stands(now) == Err(Dead::Idle) {

@@ -28,7 +28,7 @@ mod upkeep;
 mod tests;
 
 use self::core::Core;
-use super::held::{codec, copies, pending};
+use super::held::{codec, copies, pending, revoked};
 use super::{Answer, Inserted, Later, Listed, NotStored, Revocation, Store, Unavailable};
 use crate::base::{Clock, Error, Now, Status};
 use crate::crypto::digest::Digest;
@@ -209,7 +209,7 @@ impl Store for Shared {
     fn seq(&self) -> Result<u64, Unavailable> {
         let core = self.core()?;
         core.catch_up()?;
-        Ok(core.fresh.applied())
+        Ok(core.fresh.revoked.applied())
     }
 
     fn insert(&self, key: Digest, record: Record, cap: usize, now: Now) -> Result<Inserted, NotStored> {
@@ -258,13 +258,13 @@ impl Store for Shared {
         let core = self.core()?;
         core.catch_up()?;
         let chosen = chosen.map(|chosen| Reference::of(chosen).0);
-        Ok(core.fresh.token_revoked(seq, key, chosen, || log::principal(principal)))
+        Ok(core.fresh.revoked.token_revoked(seq, key, chosen, || log::principal(principal)))
     }
 
     fn floor(&self, principal: &str) -> Result<u64, Unavailable> {
         let core = self.core()?;
         core.catch_up()?;
-        Ok(core.fresh.floor(|| log::principal(principal)))
+        Ok(core.fresh.revoked.floor(|| log::principal(principal)))
     }
 
     fn list(&self, now: Now, max: usize) -> Result<Vec<Listed>, Unavailable> {

@@ -7,9 +7,9 @@
 use super::codec::{Row, Used};
 use super::copies::Copy;
 use super::core::Core;
-use super::fresh::Word;
 use super::group::Turn;
 use super::log::{self, Entry, What};
+use super::revoked::Word;
 use super::rows::{Held, Rows};
 use crate::base::clock::MAX_JUMP_US;
 use crate::base::{Now, Reason};
@@ -91,7 +91,7 @@ impl Core {
             Some(Done::Failed | Done::Ended(_)) | None => return Err(NotStored::Unavailable),
         };
         self.catch_up()?;
-        if let Word::Good(number) = self.fresh.judge(&record, &principal, base) {
+        if let Word::Good(number) = self.fresh.revoked.judge(&record, &principal, base) {
             self.copies.put(Arc::new(Copy::new(Arc::clone(&record), principal, number, now)));
         }
         Ok(Inserted { record, evicted })
@@ -133,7 +133,7 @@ impl Core {
             self.rows.keep_room(&w)?;
             self.log.keep_room()?;
         }
-        let base = self.fresh.applied();
+        let base = self.fresh.revoked.applied();
         let (mut entries, mut logged, mut torn, mut done) = (Vec::new(), false, None, Vec::new());
         for job in jobs {
             done.push(match job {
@@ -188,7 +188,9 @@ impl Core {
     ) -> Result<(Vec<Reference>, Vec<Entry>), Stopped> {
         let l = self.log.env.read_txn()?;
         let revoked = Stopped::Refused(Reason::SessionRevoked);
-        if self.fresh.judge(record, principal, u64::MAX) == Word::Revoked || record.seq > self.fresh.applied() {
+        if self.fresh.revoked.judge(record, principal, u64::MAX) == Word::Revoked
+            || record.seq > self.fresh.revoked.applied()
+        {
             return Err(revoked);
         }
         match self.rows.get(w, record.key())? {
@@ -257,7 +259,9 @@ impl Core {
     pub(super) fn judge(&self, held: &Held, l: &RoTxn<'_>, now: Now) -> heed::Result<Result<(), Dead>> {
         let record = &held.record;
         let principal = log::principal(&record.principal);
-        if self.log.has_session(l, record.key())? || self.fresh.judge(record, &principal, u64::MAX) == Word::Revoked {
+        if self.log.has_session(l, record.key())?
+            || self.fresh.revoked.judge(record, &principal, u64::MAX) == Word::Revoked
+        {
             return Ok(Err(Dead::Revoked));
         }
         if let Some(copy) = self.copies.get(record.key()) {

@@ -329,7 +329,7 @@ fn the_log_is_shortened_and_who_missed_that_starts_anew() {
     drop(r);
     let late = super::fresh::Fresh::new();
     late.catch_up(&core.log, |_| panic!("nothing of it is told")).unwrap();
-    assert_eq!((late.applied(), late.sizes()), (head.seq, (0, 2)));
+    assert_eq!((late.revoked.applied(), late.revoked.sizes()), (head.seq, (0, 2)));
     assert_eq!(home.why(&store, &key), None);
 }
 

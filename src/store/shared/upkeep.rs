@@ -81,7 +81,7 @@ impl Core {
         let flushed = self.flush(now);
         // A process that nobody asks for long would have much to read at its next check.
         let _ = self.catch_up();
-        self.fresh.purge();
+        self.fresh.revoked.purge();
         let tidy = || {
             self.rows.env.clear_stale_readers()?;
             self.log.env.clear_stale_readers()?;
@@ -99,9 +99,9 @@ impl Core {
     /// Raises the number once a minute, so that what is made later carries a later one: a revocation by time then ends
     /// little that was made after that time.
     fn tick(&self, now: Now) -> heed::Result<()> {
-        if micros(now) >= self.fresh.applied().saturating_add(TICK_US) && self.catch_up().is_ok() {
+        if micros(now) >= self.fresh.revoked.applied().saturating_add(TICK_US) && self.catch_up().is_ok() {
             // Another process may have been faster.
-            if micros(now) >= self.fresh.applied().saturating_add(TICK_US) {
+            if micros(now) >= self.fresh.revoked.applied().saturating_add(TICK_US) {
                 self.log.append(&[], now)?;
             }
         }

@@ -7,11 +7,11 @@
 //! | steps | code |
 //! |---|---|
 //! | `Begin` to `Stamp` | `store/shared/fresh.rs`: `Fresh::catch_up`, `read_on`, `reload` |
-//! | `Look`, `Compare`, `Judge`, `See` | `store/shared/core.rs`: `Core::check`, `word`; `store/held/revoked.rs`: `Set::judge` |
+//! | `Look`, `Compare`, `Judge`, `See` | `store/shared/core.rs`: `Core::check`; `store/held/revoked.rs`: `Revoked::word`, `Set::judge` |
 //! | `Base` to `Seen` | `core.rs`: `Core::read`, `read_once`; `store/held/copies.rs`: `Copies::put`, `Copy::see` |
 //! | `LogIn` | `sessions.rs`: `Core::insert`, a session's copy from its log-in |
 //! | the writer | `store/shared/sessions.rs`: `Core::end`, `work`; `log.rs`: `Log::append`, always by a commit |
-//! | the rest | `revoked.rs`: `Set::purge`; `log.rs`: `Log::trim`; `copies.rs`: a full shard |
+//! | the rest | `revoked.rs`: `Revoked::purge`; `log.rs`: `Log::trim`; `copies.rs`: a full shard |
 //!
 //! Purging, trimming and putting out happen whenever they like here, which is more than the code's times let them.
 
@@ -180,7 +180,7 @@ impl State {
         }
     }
 
-    /// `Fresh::judge` of a copy that was good up to `seen`: `None` is unknown.
+    /// `Set::judge` of a copy that was good up to `seen`: `None` is unknown.
     fn judge(&self, seen: u8) -> Option<Result<u8, ()>> {
         if seen < self.purged {
             return None;

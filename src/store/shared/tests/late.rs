@@ -2,8 +2,8 @@
 //! was written in another boot.
 
 use super::super::codec::Used;
-use super::super::fresh::Word;
 use super::super::log::{self, Entry, What};
+use super::super::revoked::Word;
 use super::super::rows::Rows;
 use super::*;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
@@ -19,13 +19,13 @@ fn a_row_that_was_read_before_a_revocation_never_becomes_a_good_copy() {
         let key = home.login(&store, "Aladdin", number as u32);
         core.copies.remove(&key);
         // As `Core::read_once` goes: the number first, then the row.
-        let base = core.fresh.applied();
+        let base = core.fresh.revoked.applied();
         let r = core.rows.env.read_txn().unwrap();
         let held = core.rows.held(&r, &key, core.boot_tag, home.clock.now()).unwrap().unwrap();
         home.revoke(&store, what(&key));
         home.login(&store, "AlexK", 100 + number as u32);
         home.revoke(&store, Revocation::Session([9; 32]));
-        let word = core.fresh.judge(&held.record, &log::principal("Aladdin"), base);
+        let word = core.fresh.revoked.judge(&held.record, &log::principal("Aladdin"), base);
         assert_eq!(word, Word::Revoked, "the row still says that it lives, and so does the snapshot");
         assert_eq!(home.why(&store, &key), Some(Reason::SessionRevoked));
     }
