@@ -68,6 +68,12 @@ pub(super) struct Call<'a> {
 /// Added to the longest life before anything is forgotten.
 pub(super) const MARGIN_SECS: i64 = 7_200;
 
+impl AsRef<ForkGuard> for Core {
+    fn as_ref(&self) -> &ForkGuard {
+        &self.guard
+    }
+}
+
 impl Core {
     /// Notes what went wrong.
     pub(super) fn failed(&self, fault: &Fault) -> Unavailable {

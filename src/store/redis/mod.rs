@@ -38,17 +38,17 @@ mod tests;
 
 use self::core::Core;
 use super::{Answer, Inserted, Later, Listed, NotStored, Revocation, Store, Unavailable};
-use crate::base::{Clock, Error, Now, Secret, Status};
+use crate::base::{Clock, Error, Now, Secret};
 use crate::crypto::digest::Digest;
 use crate::crypto::guard::ForkGuard;
 use crate::crypto::keyring::KeyId;
 use crate::session::{Record, Reference, Touch};
 use crate::store::held::copies::Copies;
 use crate::store::held::folder::folder;
+use crate::store::held::opened::Opened;
 use crate::store::held::pending::Pending;
 use horizon::{HOLD_MS, Horizon};
 use names::Names;
-use once_cell::sync::OnceCell;
 use parking_lot::Mutex;
 use pool::Pool;
 use scripts::Scripts;
@@ -138,20 +138,35 @@ impl Settings {
 pub struct Redis {
     settings: Settings,
     clock: Clock,
-    core: OnceCell<Box<Core>>,
+    core: Opened<Box<Core>>,
 }
 
 impl Redis {
     /// Opens nothing yet.
     pub fn new(settings: Settings, clock: Clock) -> Redis {
-        Redis { settings, clock, core: OnceCell::new() }
+        Redis { settings, clock, core: Opened::new() }
     }
 
     fn core(&self) -> Result<&Core, Unavailable> {
-        self.core.get().filter(|core| core.guard.same_process()).map(|core| &**core).ok_or(Unavailable)
+        self.core.get()
     }
 
-    fn open(&self) -> Core {
+    fn open(&self) -> Result<Box<Core>, Error> {
+        let core = Box::new(self.new_core());
+        if let Some(path) = &self.settings.path {
+            folder(path, true)?;
+        }
+        let told = |core: &Core| core.pool.fault().unwrap_or_else(|| core.pool.silent());
+        if !self.settings.create && !core.is_begun().map_err(|_| told(&core))? {
+            return Err(Error::not_found("there is no store of this site and keyring yet; the host makes it")
+                .at(core.pool.shown()));
+        }
+        core.poll_now(false).map_err(|_| told(&core))?;
+        core.recall(&self.settings.floors, self.clock.now()).map_err(|_| told(&core))?;
+        Ok(core)
+    }
+
+    fn new_core(&self) -> Core {
         let settings = &self.settings;
         let way = resolve::Way::new(settings.kind.clone(), settings.servers.clone());
         Core {
@@ -177,29 +192,11 @@ impl Redis {
 }
 
 impl Drop for Redis {
-    /// What a fork has of its parent's connections it must not use, not even to say goodbye.
     fn drop(&mut self) {
-        match self.core.take() {
-            Some(core) if core.guard.same_process() => drop(core.flush(self.clock.now())),
-            Some(core) => std::mem::forget(core),
-            None => {}
+        if let Some(core) = self.core.take() {
+            let _ = core.flush(self.clock.now());
         }
     }
-}
-
-fn forked() -> Error {
-    Error::new(
-        Status::Fork,
-        "the process that this one was forked from had the store open, which a fork breaks: attach after the last fork",
-    )
-}
-
-fn not_attached() -> Error {
-    Error::new(Status::Fork, "this process has not attached the store")
-}
-
-fn answered<T>(answer: Result<Answer<T>, Unavailable>) -> Answer<T> {
-    answer.unwrap_or(Answer::Unavailable)
 }
 
 impl Store for Redis {
@@ -214,24 +211,7 @@ impl Store for Redis {
     /// Errors: `Fork` in a child of a process that had it open; `NotFound` where there is none and none is to be begun;
     /// `Unavailable` for what keeps the server from answering.
     fn attach(&self) -> Result<(), Error> {
-        let core = match self.core.get() {
-            Some(core) if core.guard.same_process() => return Ok(()),
-            Some(_) => return Err(forked()),
-            None => Box::new(self.open()),
-        };
-        if let Some(path) = &self.settings.path {
-            folder(path, true)?;
-        }
-        let told = |core: &Core| core.pool.fault().unwrap_or_else(|| core.pool.silent());
-        if !self.settings.create && !core.is_begun().map_err(|_| told(&core))? {
-            return Err(Error::not_found("there is no store of this site and keyring yet; the host makes it")
-                .at(core.pool.shown()));
-        }
-        core.poll_now(false).map_err(|_| told(&core))?;
-        core.recall(&self.settings.floors, self.clock.now()).map_err(|_| told(&core))?;
-        // Another thread may have been faster.
-        let _ = self.core.set(core);
-        Ok(())
+        self.core.attach(|| self.open())
     }
 
     fn reads_may_wait(&self, _now: Now) -> bool {
@@ -270,7 +250,7 @@ impl Store for Redis {
     }
 
     fn tend(&self, now: Now) -> Result<(), Error> {
-        self.core().map_err(|_| not_attached())?.tend(now)
+        self.core.attached()?.tend(now)
     }
 
     fn page_folder(&self) -> Option<PathBuf> {
@@ -290,7 +270,7 @@ impl Store for Redis {
     }
 
     fn accept_older(&self, now: Now) -> Result<(), Error> {
-        let core = self.core().map_err(|_| not_attached())?;
+        let core = self.core.attached()?;
         let done = core.ask_log(&core.call(&core.scripts.accept, Vec::new(), Vec::new()), now);
         done.map(drop).map_err(|Unavailable| core.pool.fault().unwrap_or_else(|| core.pool.silent()))
     }
@@ -314,11 +294,11 @@ impl Store for Redis {
     }
 
     fn check(&self, key: &Digest, now: Now) -> Answer<Arc<Record>> {
-        answered(self.core().and_then(|core| core.check(key, now)))
+        self.core.ask(|core| core.check(key, now))
     }
 
     fn alive(&self, reference: &Reference, now: Now) -> Answer<()> {
-        answered(self.core().and_then(|core| core.alive(reference, now)))
+        self.core.ask(|core| core.alive(reference, now))
     }
 
     fn key_of(&self, reference: &Reference) -> Result<Option<Digest>, Unavailable> {

@@ -50,6 +50,12 @@ pub(super) struct Core {
     fault: Mutex<Option<Error>>,
 }
 
+impl AsRef<ForkGuard> for Core {
+    fn as_ref(&self) -> &ForkGuard {
+        &self.guard
+    }
+}
+
 impl Core {
     /// Opens the store of `settings`.
     pub(super) fn open(settings: &Settings, now: Now) -> Result<Core> {

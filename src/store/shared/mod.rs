@@ -28,13 +28,13 @@ mod upkeep;
 mod tests;
 
 use self::core::Core;
+use super::held::opened::{Opened, forked};
 use super::held::{codec, copies, pending, revoked};
 use super::{Answer, Inserted, Later, Listed, NotStored, Revocation, Store, Unavailable};
-use crate::base::{Clock, Error, Now, Status};
+use crate::base::{Clock, Error, Now};
 use crate::crypto::digest::Digest;
 use crate::crypto::keyring::KeyId;
 use crate::session::{Record, Reference, Touch};
-use once_cell::sync::OnceCell;
 use parking_lot::Mutex;
 use sessions::After;
 use std::path::PathBuf;
@@ -83,7 +83,7 @@ impl Settings {
 pub struct Shared {
     settings: Settings,
     clock: Clock,
-    core: OnceCell<Arc<Core>>,
+    core: Opened<Arc<Core>>,
 }
 
 /// What this process has open: LMDB forbids to open an environment twice in one process. Weak, so that the last engine
@@ -97,11 +97,11 @@ const OPENING: Duration = Duration::from_secs(5);
 impl Shared {
     /// Opens nothing yet.
     pub fn new(settings: Settings, clock: Clock) -> Shared {
-        Shared { settings, clock, core: OnceCell::new() }
+        Shared { settings, clock, core: Opened::new() }
     }
 
     fn core(&self) -> Result<&Core, Unavailable> {
-        self.core.get().filter(|core| core.guard.same_process()).map(|core| &**core).ok_or(Unavailable)
+        self.core.get()
     }
 
     /// Finds what this process has open, or opens it.
@@ -137,30 +137,11 @@ impl Shared {
 }
 
 impl Drop for Shared {
-    /// A fork closes nothing: what it has is its parent's.
     fn drop(&mut self) {
-        match self.core.take() {
-            Some(core) if core.guard.same_process() => drop(core.flush(self.clock.now())),
-            Some(core) => std::mem::forget(core),
-            None => {}
+        if let Some(core) = self.core.take() {
+            let _ = core.flush(self.clock.now());
         }
     }
-}
-
-fn forked() -> Error {
-    Error::new(
-        Status::Fork,
-        "the process that this one was forked from had the store open, or was opening one, which a fork breaks: attach \
-         after the last fork",
-    )
-}
-
-fn not_attached() -> Error {
-    Error::new(Status::Fork, "this process has not attached the store")
-}
-
-fn answered<T>(answer: Result<Answer<T>, Unavailable>) -> Answer<T> {
-    answer.unwrap_or(Answer::Unavailable)
 }
 
 impl Store for Shared {
@@ -175,8 +156,7 @@ impl Store for Shared {
     /// Errors: `Fork` in a child of a process that had it open; `Invalid` for a folder that others may enter, or with
     /// somebody else's files; `Unavailable` for what the system or a damaged file refuses.
     fn attach(&self) -> Result<(), Error> {
-        let core = self.core.get_or_try_init(|| self.open())?;
-        if core.guard.same_process() { Ok(()) } else { Err(forked()) }
+        self.core.attach(|| self.open())
     }
 
     /// Rows are read from mapped memory without a lock.
@@ -198,11 +178,11 @@ impl Store for Shared {
     }
 
     fn tend(&self, now: Now) -> Result<(), Error> {
-        self.core().map_err(|_| not_attached())?.tend(now)
+        self.core.attached()?.tend(now)
     }
 
     fn accept_older(&self, now: Now) -> Result<(), Error> {
-        let core = self.core().map_err(|_| not_attached())?;
+        let core = self.core.attached()?;
         core.log.accept_older(now).map_err(|e| place::explained(&e, &core.path))
     }
 
@@ -225,11 +205,11 @@ impl Store for Shared {
     }
 
     fn check(&self, key: &Digest, now: Now) -> Answer<Arc<Record>> {
-        answered(self.core().and_then(|core| core.check(key, now)))
+        self.core.ask(|core| core.check(key, now))
     }
 
     fn alive(&self, reference: &Reference, now: Now) -> Answer<()> {
-        answered(self.core().and_then(|core| core.alive(reference, now)))
+        self.core.ask(|core| core.alive(reference, now))
     }
 
     fn key_of(&self, reference: &Reference) -> Result<Option<Digest>, Unavailable> {

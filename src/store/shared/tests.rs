@@ -3,7 +3,7 @@
 mod late;
 
 use super::*;
-use crate::base::Reason;
+use crate::base::{Reason, Status};
 use crate::crypto::scratch::Scratch;
 use crate::directory::Tenant;
 use crate::session::{NewSession, id};

@@ -2,6 +2,7 @@
 //! store is unavailable within its limit, nobody is let in and nobody is logged out.
 
 use super::*;
+use crate::base::Status;
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::time::Instant;
