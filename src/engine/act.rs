@@ -156,7 +156,7 @@ impl Asked<'_> {
     /// anybody can make one up.
     fn may_live_elsewhere(&self, reason: Reason) -> bool {
         let dead = matches!(reason, Reason::SessionIdle | Reason::SessionEnded | Reason::SessionRevoked);
-        dead && self.engine.store.hold_ms() > 0
+        dead && self.engine.store.multi_machine()
     }
 
     /// A token for the pair in the body, or for whoever was proven where the endpoint reads no pair.

@@ -43,7 +43,11 @@ impl Store for Waiting {
     }
 
     fn multi_process(&self) -> bool {
-        false
+        self.0.multi_process()
+    }
+
+    fn multi_machine(&self) -> bool {
+        self.0.multi_machine()
     }
 
     fn attach(&self) -> Result<(), Error> {

@@ -166,6 +166,12 @@ pub trait Store: Send + Sync {
     /// that says no.
     fn multi_process(&self) -> bool;
 
+    /// Whether all machines of a site see that set. Each goes by clocks of its own, and servers may fail over: a session
+    /// that is dead here may live for another machine still.
+    fn multi_machine(&self) -> bool {
+        false
+    }
+
     /// Opens what must not be open across a fork. Called once in each process, after the fork, before anything else.
     fn attach(&self) -> Result<(), Error>;
 

@@ -36,7 +36,7 @@ fn memory_keeps_the_rules_of_every_store() {
 fn memory_says_that_it_is_for_one_process_and_never_waits() {
     let clock = Clock::fake(1_700_000_000);
     let memory = memory(&clock);
-    assert_eq!((memory.kind(), memory.multi_process()), ("memory", false));
+    assert_eq!((memory.kind(), memory.multi_process(), memory.multi_machine()), ("memory", false, false));
     assert_eq!((memory.reads_may_wait(clock.now()), memory.touches_may_wait()), (false, false));
     assert_eq!(memory.attach(), Ok(()));
 }

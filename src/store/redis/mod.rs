@@ -208,6 +208,10 @@ impl Store for Redis {
         true
     }
 
+    fn multi_machine(&self) -> bool {
+        true
+    }
+
     /// Errors: `Fork` in a child of a process that had it open; `NotFound` where there is none and none is to be begun;
     /// `Unavailable` for what keeps the server from answering.
     fn attach(&self) -> Result<(), Error> {
