@@ -112,6 +112,37 @@ fn an_id_that_a_log_in_replaces_is_dead_there_when_the_answer_may_go_out() {
 }
 
 #[test]
+fn a_session_that_the_cap_puts_out_is_dead_there_when_the_answer_may_go_out() {
+    let town = Town::new();
+    let cap = "[session]\nper_principal=1\n";
+    let (here, there) = (town.node(cap), town.node(cap));
+    let pair = r#"{"username": "joe.bloggs@test.com", "password": "pa55w0rd"}"#;
+    let (login, mut out) = (ask("POST", "/api/authentication/login"), Decision::new());
+    decide(&here, &login, Body::Given(pair.as_bytes()), false, &mut out);
+    assert_eq!((out.outcome(), out.http_status(), out.hold_ms()), (Outcome::Answer, 200, 0), "nobody is put out");
+    town.house.clock.advance(1);
+    let id = town.login(&here);
+    assert!(town.house.ask(&there, &folders(&id)).allowed());
+    decide(&here, &login, Body::Given(pair.as_bytes()), false, &mut out);
+    assert_eq!((out.outcome(), out.http_status()), (Outcome::Answer, 200));
+    town.house.clock.advance_ms(i64::from(out.hold_ms()));
+    assert_eq!(town.house.ask(&there, &folders(&id)).reason, Reason::SessionRevoked);
+}
+
+#[test]
+fn a_script_that_drops_its_cookies_is_not_held_back_by_the_sessions_it_puts_out() {
+    let town = Town::new();
+    let here = town.node("[session]\nper_principal=1\n");
+    let with_key = ask("GET", "/api/folders").header("apiKey", house::API_KEY);
+    let mut out = Decision::new();
+    for _ in 0..3 {
+        decide(&here, &with_key, Body::NotRead, false, &mut out);
+        assert_eq!((out.outcome(), out.hold_ms()), (Outcome::Allow, 0));
+        assert!(out.response().any(|(name, _)| name == b"Set-Cookie"), "it makes a session each time");
+    }
+}
+
+#[test]
 fn a_fast_call_asks_nobody_while_the_store_is_known_and_asks_for_maintenance_in_time() {
     let town = Town::new();
     let site = town.node("");

@@ -88,8 +88,14 @@ impl Asked<'_> {
             Before::Continued(old) => store.renew(&old.key, new.key, new.record, cap, self.now),
         };
         let stored = stored.map_err(|e| e.reason())?;
-        if let Before::Replaced(_) | Before::Continued(_) = before {
-            // The old id is dead everywhere when the answer goes out, as after a log-out.
+        let ends = match before {
+            Before::Nothing => !stored.evicted.is_empty(),
+            Before::Replaced(_) | Before::Continued(_) => true,
+            // A script that drops its cookies puts one out with each request, which is nobody's log-out.
+            Before::Kept => false,
+        };
+        if ends {
+            // What this ends is dead everywhere when the answer goes out, as after a log-out.
             out.hold_ms = store.hold_ms();
         }
         for reference in &stored.evicted {
