@@ -5,8 +5,10 @@
 
 #![cfg(all(unix, feature = "redis"))]
 
+mod children;
 mod redis_server;
 
+use children::{Numbers, part};
 use janua::base::Clock;
 use janua::crypto::digest::Digest;
 use janua::crypto::mac::MacKey;
@@ -14,14 +16,9 @@ use janua::session::{NewSession, Record, id};
 use janua::store::redis::{Keys, Redis, Server, Settings};
 use janua::store::{Answer, Revocation, Store};
 use redis_server::RedisServer;
-use std::fs::{File, OpenOptions};
-use std::os::unix::fs::FileExt;
 use std::path::Path;
-use std::process::{Child, Command};
+use std::process::Child;
 use std::time::Duration;
-
-const URL: &str = "JANUA_TEST_URL";
-const NUMBERS: &str = "JANUA_TEST_NUMBERS";
 
 /// Writers in the first process, sessions of each, and processes that check.
 const WRITERS: u64 = 12;
@@ -41,32 +38,11 @@ fn key(writer: u64, number: u64) -> Digest {
     id::key("data.example.org", "form", "", &[writer.to_be_bytes(), number.to_be_bytes()].concat())
 }
 
-/// Numbers that all processes see at once.
-struct Numbers(File);
-
-impl Numbers {
-    fn open(path: &Path) -> Numbers {
-        let file = OpenOptions::new().create(true).truncate(false).read(true).write(true).open(path).unwrap();
-        file.set_len(4_096).unwrap();
-        Numbers(file)
-    }
-
-    fn get(&self, at: u64) -> u64 {
-        let mut bytes = [0; 8];
-        self.0.read_exact_at(&mut bytes, at * 8).unwrap();
-        u64::from_ne_bytes(bytes)
-    }
-
-    fn set(&self, at: u64, number: u64) {
-        self.0.write_all_at(&number.to_ne_bytes(), at * 8).unwrap();
-    }
-}
-
 /// Looks at all writers' newest sessions, and counts those it met alive. What was acknowledged as ended, and held back for
 /// as long as the store asks, is not among them.
-fn check_on(url: &str, numbers: &Path, own: u64) {
+fn check_on(url: &str, folder: &Path, own: u64) {
     let (store, clock) = open(url);
-    let numbers = Numbers::open(numbers);
+    let numbers = Numbers::open(folder);
     let (mut hits, mut turn) = (0, 0_u64);
     while (0..WRITERS).any(|writer| numbers.get(writer) < ROUNDS) {
         for writer in 0..WRITERS {
@@ -116,20 +92,15 @@ fn write_on(store: &Redis, clock: &Clock, numbers: &Numbers, writer: u64) {
 }
 
 fn race(name: &str, options: &[&str], mut meanwhile: impl FnMut(&mut RedisServer)) {
-    if let (Ok(url), Some(numbers)) = (std::env::var(URL), std::env::var_os(NUMBERS)) {
-        let own = std::env::var("JANUA_TEST_OWN").unwrap().parse().unwrap();
-        return check_on(&url, Path::new(&numbers), own);
+    if let Some((url, folder, own)) = part() {
+        return check_on(&url, &folder, own);
     }
     let mut server = RedisServer::start(options);
-    let (url, path) = (server.socket_url(), server.folder.join("numbers"));
+    let (url, folder) = (server.socket_url(), server.folder.clone());
     let (store, clock) = open(&url);
-    let numbers = Numbers::open(&path);
-    let start = |own: u64| {
-        let mut command = Command::new(std::env::current_exe().unwrap());
-        command.args([name, "--exact", "--nocapture"]).env("JANUA_TEST_OWN", own.to_string());
-        command.env(URL, &url).env(NUMBERS, &path).spawn().unwrap()
-    };
-    let mut checkers: Vec<Child> = (0..CHECKERS).map(start).collect();
+    let numbers = Numbers::open(&folder);
+    let mut checkers: Vec<Child> =
+        (0..CHECKERS).map(|own| children::program(&folder, name, &url, own).spawn().unwrap()).collect();
     std::thread::scope(|threads| {
         let (store, clock, numbers) = (&store, &clock, &numbers);
         for writer in 0..WRITERS {

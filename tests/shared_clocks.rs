@@ -6,13 +6,15 @@
 
 #![cfg(all(unix, feature = "shared"))]
 
+mod children;
 mod shared;
 
+use children::{Scene, part};
 use janua::base::{Clock, Reason};
 use janua::session::{NewSession, Record};
 use janua::store::shared::Durability;
 use janua::store::{Answer, Revocation, Store};
-use shared::{Place, START, Scene, key, part};
+use shared::{Place, START, key};
 use std::io::{BufRead, BufReader, Write};
 use std::path::Path;
 use std::process::{Child, ChildStdin, ChildStdout};

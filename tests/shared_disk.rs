@@ -4,14 +4,16 @@
 
 #![cfg(all(target_os = "linux", feature = "shared"))]
 
+mod children;
 mod disk;
 mod shared;
 
+use children::Scene;
 use disk::Event;
 use janua::base::{Clock, Reason};
 use janua::store::shared::Durability;
 use janua::store::{Answer, Revocation, Store};
-use shared::{Place, START, Scene, key};
+use shared::{Place, START, key};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::sync::{Mutex, MutexGuard};

@@ -6,13 +6,15 @@
 
 #![cfg(all(target_os = "linux", feature = "shared"))]
 
+mod children;
 mod shared;
 
+use children::{Scene, part};
 use janua::base::{Clock, Reason};
 use janua::session::Touch;
 use janua::store::shared::{Durability, Settings, Shared};
 use janua::store::{NotStored, Revocation, Store};
-use shared::{ABSOLUTE, Place, START, Scene, key, part};
+use shared::{ABSOLUTE, Place, START, key};
 use std::fs;
 use std::os::unix::fs::{FileExt, PermissionsExt};
 use std::os::unix::process::ExitStatusExt;
@@ -31,7 +33,7 @@ fn on_its_own_disk(scene: &Scene, test: &str, part: &str, size: &str, before: &s
     let script = format!("mount -t tmpfs -o size={size},mode=0700 none \"$0\" && {before} exec \"$@\"");
     let mut command = Command::new("unshare");
     command.args(["-rm", "sh", "-c", &script]).arg(&disk).arg(std::env::current_exe().unwrap());
-    scene.arm(&mut command, test, part, 0);
+    children::arm(&mut command, &scene.0, test, part, 0);
     Some(command.output().unwrap())
 }
 

@@ -6,22 +6,19 @@
 
 #![cfg(all(unix, feature = "shared"))]
 
+mod children;
+
+use children::{Numbers, Scene, Words, part};
 use janua::base::{Clock, Reason, Status};
 use janua::crypto::digest::Digest;
 use janua::password::permits::Permits;
 use janua::session::{NewSession, Record, Touch, id};
 use janua::store::shared::{Durability, Settings, Shared};
 use janua::store::{Answer, Revocation, Store};
-use std::fs::{File, OpenOptions};
-use std::io::{BufRead, BufReader, Read, Write};
-use std::os::unix::fs::FileExt;
-use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::io::Write;
+use std::path::Path;
+use std::process::Child;
 use std::time::{Duration, Instant};
-
-const PART: &str = "JANUA_TEST_PART";
-const FOLDER: &str = "JANUA_TEST_FOLDER";
-const SEED: &str = "JANUA_TEST_SEED";
 
 /// Checkers in the race, and its rounds.
 const CHECKERS: u64 = 2;
@@ -53,64 +50,6 @@ fn is_alive(store: &Shared, clock: &Clock, number: u64) -> bool {
         }
         Answer::Unavailable => panic!("the store does not answer"),
     }
-}
-
-/// Numbers that all processes see at once.
-struct Numbers(File);
-
-impl Numbers {
-    fn open(folder: &Path) -> Numbers {
-        let path = folder.join("numbers");
-        let file = OpenOptions::new().create(true).truncate(false).read(true).write(true).open(path).unwrap();
-        file.set_len(256).unwrap();
-        Numbers(file)
-    }
-
-    fn get(&self, at: u64) -> u64 {
-        let mut bytes = [0; 8];
-        self.0.read_exact_at(&mut bytes, at * 8).unwrap();
-        u64::from_ne_bytes(bytes)
-    }
-
-    fn set(&self, at: u64, number: u64) {
-        self.0.write_all_at(&number.to_ne_bytes(), at * 8).unwrap();
-    }
-}
-
-struct Scene(PathBuf);
-
-impl Scene {
-    fn new(name: &str) -> Scene {
-        let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("shared-{}-{name}", std::process::id()));
-        std::fs::create_dir_all(&folder).unwrap();
-        Scene(folder)
-    }
-
-    /// Starts this program in a part of the test called `test`.
-    fn start(&self, test: &str, part: &str, seed: u64) -> Child {
-        Command::new(std::env::current_exe().unwrap())
-            .args([test, "--exact", "--nocapture", "--test-threads=1"])
-            .env(PART, part)
-            .env(FOLDER, &self.0)
-            .env(SEED, seed.to_string())
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::inherit())
-            .spawn()
-            .unwrap()
-    }
-}
-
-impl Drop for Scene {
-    fn drop(&mut self) {
-        let _ = std::fs::remove_dir_all(&self.0);
-    }
-}
-
-/// The part that this process plays, if it was started for one.
-fn part() -> Option<(String, PathBuf, u64)> {
-    let part = std::env::var(PART).ok()?;
-    Some((part, std::env::var_os(FOLDER).unwrap().into(), std::env::var(SEED).unwrap().parse().unwrap()))
 }
 
 const MADE: u64 = 0;
@@ -217,12 +156,8 @@ fn a_writer_killed_in_mid_write_a_hundred_times_loses_nothing_acknowledged_and_s
     let (mut made, mut ended, mut slowest) = (Vec::new(), Vec::new(), Duration::ZERO);
     for round in 1..=100 {
         let mut writer = scene.start(NAME, "writer", round);
-        let mut lines = BufReader::new(writer.stdout.take().unwrap());
-        let mut first = String::new();
-        while !first.starts_with("made") {
-            first.clear();
-            assert!(lines.read_line(&mut first).unwrap() > 0, "the writer says nothing");
-        }
+        let mut words = Words::of(&mut writer);
+        let first = words.up_to("made");
         // Somewhere in the middle, at another place each time.
         std::thread::sleep(Duration::from_micros(200 + round * 137 % 9_000));
         writer.kill().unwrap();
@@ -231,11 +166,9 @@ fn a_writer_killed_in_mid_write_a_hundred_times_loses_nothing_acknowledged_and_s
         store.revoke(Revocation::Session(key(round)), clock.now()).unwrap();
         slowest = slowest.max(start.elapsed());
         writer.wait().unwrap();
-        let mut rest = first;
-        lines.read_to_string(&mut rest).unwrap();
         let mut unsure = None;
         let (before, gone) = (made.len(), ended.len());
-        for line in rest.lines().filter(|line| rest.ends_with('\n') || Some(*line) != rest.lines().last()) {
+        for line in (first + &words.rest()).lines() {
             match line.split_once(' ').map(|(what, number)| (what, number.parse::<u64>())) {
                 Some(("made", Ok(number))) => made.push(number),
                 Some(("ending", Ok(number))) => unsure = Some(number),
@@ -317,12 +250,8 @@ fn places_for_hashing_are_the_machines_and_all_come_back_from_the_killed() {
     let permits = permits(&scene.0);
     for round in 0..20 {
         let mut hog = scene.start(NAME, "hog", round);
-        let mut lines = BufReader::new(hog.stdout.take().unwrap());
-        let mut line = String::new();
-        while !line.ends_with("hogged\n") {
-            line.clear();
-            assert!(lines.read_line(&mut line).unwrap() > 0, "the hog says nothing");
-        }
+        let mut words = Words::of(&mut hog);
+        assert!(words.until("hogged"), "the hog says nothing");
         if round == 0 {
             assert_eq!(permits.acquire(Duration::ZERO).err(), Some(Reason::Busy), "all are another process's");
         }

@@ -5,14 +5,16 @@
 
 #![cfg(all(target_os = "linux", feature = "shared"))]
 
+mod children;
 mod disk;
 mod shared;
 
+use children::{Scene, Words, part};
 use janua::base::{Clock, Reason};
 use janua::session::{NewSession, Record};
 use janua::store::shared::Durability;
 use janua::store::{Answer, NotStored, Revocation, Store};
-use shared::{Place, START, Scene, Words, key, part};
+use shared::{Place, START, key};
 use std::io::Write;
 use std::os::unix::process::ExitStatusExt;
 use std::path::Path;

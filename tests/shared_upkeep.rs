@@ -5,14 +5,16 @@
 
 #![cfg(all(target_os = "linux", feature = "shared"))]
 
+mod children;
 mod shared;
 
+use children::{Scene, Words, part};
 use heed::{Env, EnvOpenOptions, WithoutTls};
 use janua::base::{Clock, Reason};
 use janua::session::{NewSession, Record};
 use janua::store::shared::Durability;
 use janua::store::{Answer, Revocation, Store};
-use shared::{Place, START, Scene, Words, key, part};
+use shared::{Place, START, key};
 use std::io::{BufRead, Write};
 use std::os::unix::fs::FileExt;
 use std::path::Path;

@@ -6,9 +6,11 @@
 
 #![cfg(all(unix, feature = "shared"))]
 
+mod children;
 mod house;
 mod town;
 
+use children::{Numbers, Words, part, said};
 use house::{Ears, House, VAULT};
 use janua::base::Clock;
 use janua::base::encoding::hex;
@@ -18,17 +20,13 @@ use janua::crypto::{Master, RingPlace, State};
 use janua::engine::{Outcome, WaitClass};
 use janua::store::Store;
 use janua::store::shared::{Durability, Settings, Shared};
-use std::fs::{File, OpenOptions};
-use std::io::{BufRead, BufReader, Read, Write};
-use std::os::unix::fs::FileExt;
+use std::fs::OpenOptions;
+use std::io::Write;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::Child;
 use std::time::{Duration, Instant};
 use town::{Node, STORED, engine};
 
-const PART: &str = "JANUA_TEST_PART";
-const FOLDER: &str = "JANUA_TEST_FOLDER";
-const OWN: &str = "JANUA_TEST_OWN";
 const ALEX: &str = "6f0e0d7a-6b0b-4a39-9d7e-0f3c5b6a7c81";
 const DOCUMENT: &str = "keyring data.example.org";
 
@@ -37,9 +35,6 @@ const NODES: u64 = 3;
 
 /// Seconds by which the clocks are moved at once: less than a token may seem to come from the future.
 const STEP: u64 = 50;
-
-/// Numbers that all processes see at once.
-struct Numbers(File);
 
 /// Seconds since the beginning; whether all is over; whether tokens rest.
 const TIME: u64 = 0;
@@ -52,31 +47,6 @@ const RESTING: u64 = 24;
 const CHECKED: u64 = 32;
 const ALARMS: u64 = 40;
 const ERRORS: u64 = 48;
-
-impl Numbers {
-    fn open(folder: &Path) -> Numbers {
-        let path = folder.join("numbers");
-        let file = OpenOptions::new().create(true).truncate(false).read(true).write(true).open(path).unwrap();
-        file.set_len(1024).unwrap();
-        Numbers(file)
-    }
-
-    fn get(&self, at: u64) -> u64 {
-        let mut bytes = [0; 8];
-        self.0.read_exact_at(&mut bytes, at * 8).unwrap();
-        u64::from_ne_bytes(bytes)
-    }
-
-    fn set(&self, at: u64, number: u64) {
-        self.0.write_all_at(&number.to_ne_bytes(), at * 8).unwrap();
-    }
-}
-
-/// The part that this process plays, if it was started for one.
-fn part() -> Option<(PathBuf, u64)> {
-    std::env::var_os(PART)?;
-    Some((std::env::var_os(FOLDER).unwrap().into(), std::env::var(OWN).unwrap().parse().unwrap()))
-}
 
 struct Scene {
     house: House,
@@ -95,16 +65,7 @@ impl Scene {
 
     /// Starts this program in its part of the test.
     fn child(&self, own: u64) -> Child {
-        Command::new(std::env::current_exe().unwrap())
-            .args([self.test, "--exact", "--nocapture", "--test-threads=1"])
-            .env(PART, "1")
-            .env(FOLDER, &self.house.folder)
-            .env(OWN, own.to_string())
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::inherit())
-            .spawn()
-            .unwrap()
+        children::program(&self.house.folder, self.test, "node", own).spawn().unwrap()
     }
 
     fn place(&self) -> RingPlace {
@@ -276,7 +237,7 @@ fn begin(folder: &Path, own: u64) {
 #[test]
 fn processes_that_start_together_have_one_key() {
     const NAME: &str = "processes_that_start_together_have_one_key";
-    if let Some((folder, own)) = part() {
+    if let Some((_, folder, own)) = part() {
         return begin(&folder, own);
     }
     let scene = Scene::new(NAME);
@@ -286,7 +247,7 @@ fn processes_that_start_together_have_one_key() {
         let output = child.wait_with_output().unwrap();
         assert!(output.status.success());
         for line in String::from_utf8(output.stdout).unwrap().lines() {
-            let Some((_, said)) = line.rsplit_once("key ") else { continue };
+            let Some(said) = line.strip_prefix("key ") else { continue };
             let (site, key) = said.split_once(' ').unwrap();
             keys[site.parse::<usize>().unwrap()].push(key.to_owned());
         }
@@ -304,7 +265,7 @@ fn processes_that_start_together_have_one_key() {
 #[test]
 fn invariant_15_rotation_under_load_over_processes_refuses_no_good_token() {
     const NAME: &str = "invariant_15_rotation_under_load_over_processes_refuses_no_good_token";
-    if let Some((folder, own)) = part() {
+    if let Some((_, folder, own)) = part() {
         return serve(&folder, own);
     }
     let mut scene = Scene::new(NAME);
@@ -350,7 +311,7 @@ fn invariant_15_rotation_under_load_over_processes_refuses_no_good_token() {
 #[test]
 fn whatever_happens_to_the_document_running_processes_go_on_and_tell_one_alarm() {
     const NAME: &str = "whatever_happens_to_the_document_running_processes_go_on_and_tell_one_alarm";
-    if let Some((folder, own)) = part() {
+    if let Some((_, folder, own)) = part() {
         return serve(&folder, own);
     }
     let mut scene = Scene::new(NAME);
@@ -404,7 +365,7 @@ fn turn(folder: &Path) {
 #[test]
 fn a_process_killed_while_it_rotates_leaves_a_whole_ring_and_takes_no_change_back() {
     const NAME: &str = "a_process_killed_while_it_rotates_leaves_a_whole_ring_and_takes_no_change_back";
-    if let Some((folder, _)) = part() {
+    if let Some((_, folder, _)) = part() {
         return turn(&folder);
     }
     let scene = Scene::new(NAME);
@@ -412,20 +373,15 @@ fn a_process_killed_while_it_rotates_leaves_a_whole_ring_and_takes_no_change_bac
     let mut highest = 0;
     for round in 1..=30_u64 {
         let mut child = scene.child(0);
-        let mut lines = BufReader::new(child.stdout.take().unwrap());
-        let mut text = String::new();
-        while !text.contains("at ") {
-            assert!(lines.read_line(&mut text).unwrap() > 0, "it says nothing");
-        }
+        let mut words = Words::of(&mut child);
+        let text = words.up_to("at ");
         std::thread::sleep(Duration::from_micros(round * 337 % 9_000));
         child.kill().unwrap();
         child.wait().unwrap();
-        lines.read_to_string(&mut text).unwrap();
-        let whole = text.rfind('\n').map_or(0, |end| end + 1);
-        let said = text[..whole].lines().filter_map(|line| line.rsplit("at ").next()?.parse::<u64>().ok());
+        let said = said(&(text + &words.rest()), "at ");
         let now = Clock::system().now().unix();
         let ring = place.load(now).unwrap();
-        assert!(ring.generation() >= said.max().unwrap().max(highest), "round {round}");
+        assert!(ring.generation() >= said.into_iter().max().unwrap().max(highest), "round {round}");
         highest = ring.generation();
         // What a killed one left unretired would fill the ring in the end.
         rotate(&place, now, Haste::AtOnce).unwrap();

@@ -6,53 +6,17 @@
 
 #![cfg(unix)]
 
+mod children;
+
+use children::{Scene, Words, part, said};
 use janua::base::{Clock, Now};
 use janua::crypto::mac::MacKey;
 use janua::throttle::{Account, Settings, Throttle};
-use std::io::{BufRead, BufReader, Read, Write};
-use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::io::Write;
+use std::path::Path;
 use std::time::{Duration, Instant};
 
-const PART: &str = "JANUA_TEST_PART";
-const FOLDER: &str = "JANUA_TEST_FOLDER";
-const PROCESSES: usize = 4;
-
-struct Scene(PathBuf);
-
-impl Scene {
-    fn new(name: &str) -> Scene {
-        let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("throttle-{}-{name}", std::process::id()));
-        std::fs::create_dir_all(&folder).unwrap();
-        Scene(folder)
-    }
-
-    /// Starts this program in a part of the test called `test`. It begins when it is sent a line.
-    fn start(&self, test: &str, part: impl ToString) -> Child {
-        Command::new(std::env::current_exe().unwrap())
-            .args([test, "--exact", "--nocapture", "--test-threads=1"])
-            .env(PART, part.to_string())
-            .env(FOLDER, &self.0)
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .spawn()
-            .unwrap()
-    }
-}
-
-impl Drop for Scene {
-    fn drop(&mut self) {
-        let _ = std::fs::remove_dir_all(&self.0);
-    }
-}
-
-/// The part that this process plays, if it was started for one.
-fn part() -> Option<(u64, PathBuf)> {
-    let part = std::env::var(PART).ok()?;
-    // What follows stands on lines of its own, not behind the test's name.
-    println!();
-    Some((part.parse().unwrap(), std::env::var_os(FOLDER).unwrap().into()))
-}
+const PROCESSES: u64 = 4;
 
 fn sharing(folder: &Path) -> Throttle {
     let throttle = Throttle::new(Settings::default(), MacKey::new(&[7; 32]));
@@ -81,12 +45,6 @@ fn say(what: &str, number: u64) {
     out.flush().unwrap();
 }
 
-/// What lines that begin with `what` say.
-fn said(text: &str, what: &str) -> Vec<u64> {
-    let whole = text.lines().take(text.matches('\n').count());
-    whole.filter_map(|line| line.strip_prefix(what)?.trim().parse().ok()).collect()
-}
-
 const OWNER: (&str, &str) = ("aladdin", "192.0.2.7");
 
 /// Waits for the word, then guesses 50 times from one address, and 50 times from as many.
@@ -105,25 +63,24 @@ fn guess_on(part: u64, folder: &Path) {
 #[test]
 fn of_200_wrong_guesses_in_four_processes_exactly_the_limit_is_hashed_and_the_owner_gets_in() {
     const NAME: &str = "of_200_wrong_guesses_in_four_processes_exactly_the_limit_is_hashed_and_the_owner_gets_in";
-    if let Some((part, folder)) = part() {
+    if let Some((_, folder, part)) = part() {
         return guess_on(part, &folder);
     }
     for round in 0..5 {
         let scene = Scene::new(&format!("limit-{round}"));
         let (throttle, now) = (sharing(&scene.0), Clock::fake(1_000_000).now());
         assert!(log_in(&throttle, &from(OWNER.0, OWNER.1), now));
-        let mut guessers: Vec<_> = (0..PROCESSES).map(|part| scene.start(NAME, part)).collect();
-        let mut lines: Vec<_> = guessers.iter_mut().map(|g| BufReader::new(g.stdout.take().unwrap())).collect();
+        let mut guessers: Vec<_> = (0..PROCESSES).map(|part| scene.start(NAME, "guesser", part)).collect();
+        let mut lines: Vec<_> = guessers.iter_mut().map(Words::of).collect();
         for out in &mut lines {
-            wait_for(out, "ready");
+            out.up_to("ready");
         }
         for guesser in &mut guessers {
             guesser.stdin.take().unwrap().write_all(b"go\n").unwrap();
         }
         let (mut hashed, mut spread) = (0, 0);
         for (guesser, out) in guessers.iter_mut().zip(&mut lines) {
-            let mut text = String::new();
-            out.read_to_string(&mut text).unwrap();
+            let text = out.rest();
             hashed += said(&text, "hashed").iter().sum::<u64>();
             spread += said(&text, "spread").iter().sum::<u64>();
             assert!(guesser.wait().unwrap().success());
@@ -132,15 +89,6 @@ fn of_200_wrong_guesses_in_four_processes_exactly_the_limit_is_hashed_and_the_ow
         assert!(!guess(&throttle, &from("aladdin", "198.51.100.9"), now));
         assert!(log_in(&throttle, &from(OWNER.0, OWNER.1), now), "the owner is not locked out");
     }
-}
-
-/// The text up to a line that begins with `word`.
-fn wait_for(out: &mut impl BufRead, word: &str) -> String {
-    let mut text = String::new();
-    while !text.lines().last().is_some_and(|line| line.starts_with(word)) {
-        assert!(out.read_line(&mut text).unwrap() > 0, "nothing more is said: {text}");
-    }
-    text
 }
 
 /// The most guesses of a round.
@@ -176,21 +124,21 @@ fn guess_for_ever(round: u64, folder: &Path) {
 #[test]
 fn processes_killed_in_mid_guess_a_hundred_times_leave_nothing_stuck_and_no_count_too_low() {
     const NAME: &str = "processes_killed_in_mid_guess_a_hundred_times_leave_nothing_stuck_and_no_count_too_low";
-    if let Some((part, folder)) = part() {
+    if let Some((_, folder, part)) = part() {
         return guess_for_ever(part, &folder);
     }
     let scene = Scene::new("killed");
     let throttle = sharing(&scene.0);
     let (mut guesses, mut lost, mut slowest) = (0, 0, Duration::ZERO);
     for round in 1..=100 {
-        let mut guesser = scene.start(NAME, round);
-        let mut out = BufReader::new(guesser.stdout.take().unwrap());
-        let mut text = wait_for(&mut out, "let");
+        let mut guesser = scene.start(NAME, "guesser", round);
+        let mut out = Words::of(&mut guesser);
+        let mut text = out.up_to("let");
         // Somewhere in the middle, at another place each time.
         std::thread::sleep(Duration::from_micros(round * 37 % 900));
         guesser.kill().unwrap();
         guesser.wait().unwrap();
-        out.read_to_string(&mut text).unwrap();
+        text += &out.rest();
         let let_through = said(&text, "let").len() as u64;
         guesses += let_through;
         let start = Instant::now();

@@ -1,5 +1,4 @@
-//! What the tests of the shared store have in common: a folder, a store in it, sessions by number, and this program
-//! started again in a part of a test.
+//! What the tests of the shared store have in common: a folder, a store in it, and sessions by number.
 #![allow(dead_code)]
 
 use janua::base::{Clock, Reason};
@@ -7,13 +6,7 @@ use janua::crypto::digest::Digest;
 use janua::session::{NewSession, Record, id};
 use janua::store::shared::{Durability, Settings, Shared};
 use janua::store::{Answer, Inserted, NotStored, Store};
-use std::io::{BufRead, BufReader};
-use std::path::{Path, PathBuf};
-use std::process::{Child, ChildStdout, Command, Stdio};
-
-const PART: &str = "JANUA_TEST_PART";
-const FOLDER: &str = "JANUA_TEST_FOLDER";
-const SEED: &str = "JANUA_TEST_SEED";
+use std::path::Path;
 
 /// 2026-01-01, where fake clocks begin.
 pub const START: i64 = 1_767_225_600;
@@ -76,74 +69,5 @@ impl Place {
 
     pub fn sweep(&self) {
         while self.store.sweep(self.clock.now(), 1_000) == 1_000 {}
-    }
-}
-
-/// A folder that goes when the test ends.
-pub struct Scene(pub PathBuf);
-
-impl Scene {
-    pub fn new(name: &str) -> Scene {
-        let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("shared-{}-{name}", std::process::id()));
-        std::fs::create_dir_all(&folder).unwrap();
-        Scene(folder)
-    }
-
-    /// This program in a part of the test called `test`, to be started.
-    pub fn program(&self, test: &str, part: &str, seed: u64) -> Command {
-        let mut command = Command::new(std::env::current_exe().unwrap());
-        self.arm(&mut command, test, part, seed);
-        command
-    }
-
-    /// Lets `command`, which runs this program in the end, play a part of the test called `test`.
-    pub fn arm(&self, command: &mut Command, test: &str, part: &str, seed: u64) {
-        command
-            .args([test, "--exact", "--nocapture", "--test-threads=1"])
-            .env(PART, part)
-            .env(FOLDER, &self.0)
-            .env(SEED, seed.to_string())
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::inherit());
-    }
-
-    pub fn start(&self, test: &str, part: &str, seed: u64) -> Child {
-        self.program(test, part, seed).spawn().unwrap()
-    }
-}
-
-impl Drop for Scene {
-    fn drop(&mut self) {
-        let _ = std::fs::remove_dir_all(&self.0);
-    }
-}
-
-/// The part that this process plays, if it was started for one.
-pub fn part() -> Option<(String, PathBuf, u64)> {
-    let part = std::env::var(PART).ok()?;
-    Some((part, std::env::var_os(FOLDER).unwrap().into(), std::env::var(SEED).unwrap().parse().unwrap()))
-}
-
-/// What a process says, line by line.
-pub struct Words(BufReader<ChildStdout>);
-
-impl Words {
-    pub fn of(child: &mut Child) -> Words {
-        Words(BufReader::new(child.stdout.take().unwrap()))
-    }
-
-    /// Waits for a line that ends with `word`. `false`: it ended before that.
-    pub fn until(&mut self, word: &str) -> bool {
-        let mut line = String::new();
-        loop {
-            line.clear();
-            if self.0.read_line(&mut line).unwrap() == 0 {
-                return false;
-            }
-            if line.trim_end().ends_with(word) {
-                return true;
-            }
-        }
     }
 }
