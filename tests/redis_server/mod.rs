@@ -64,6 +64,8 @@ impl RedisServer {
         let own = format!("janua-redis-{}-{number}", std::process::id());
         // The path of a socket is short.
         let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("target/tmp").join(own);
+        // What a killed process of the same number has left behind must not be read.
+        let _ = std::fs::remove_dir_all(&folder);
         std::fs::create_dir_all(&folder).unwrap();
         // Another program may take the port between the look and the start.
         for _ in 0..5 {
@@ -96,7 +98,7 @@ impl RedisServer {
             "redis-server" => UnixStream::connect(&socket).is_ok() && !self.ask(&["PING"]).is_empty(),
             _ => std::net::TcpStream::connect(("127.0.0.1", self.port)).is_ok(),
         };
-        while !answers() {
+        while !(answers() && self.is_own()) {
             let log = std::fs::read_to_string(self.folder.join("log")).unwrap_or_default();
             if Instant::now() > until || log.contains("Address already in use") {
                 return false;
@@ -104,6 +106,17 @@ impl RedisServer {
             std::thread::sleep(Duration::from_millis(5));
         }
         true
+    }
+
+    /// Whether it is the one that was started who answers at its port: the look for a free one may be overtaken.
+    fn is_own(&self) -> bool {
+        let Ok(mut port) = std::net::TcpStream::connect(("127.0.0.1", self.port)) else { return false };
+        port.set_read_timeout(Some(Duration::from_millis(100))).unwrap();
+        let (mut said, asked) = ([0; 4096], port.write_all(b"INFO server\r\n"));
+        let count = asked.and_then(|()| port.read(&mut said)).unwrap_or(0);
+        let pid = std::fs::read_to_string(self.folder.join("pid")).unwrap_or_default();
+        let said = String::from_utf8_lossy(&said[..count]);
+        said.lines().any(|line| line.strip_prefix("process_id:").is_some_and(|own| own == pid.trim()))
     }
 
     /// Sends a signal to it: `STOP`, `CONT`, `KILL`.
