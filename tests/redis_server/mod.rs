@@ -151,7 +151,7 @@ impl RedisServer {
             text += &format!("${}\r\n{word}\r\n", word.len());
         }
         socket.write_all(text.as_bytes()).unwrap();
-        socket.set_read_timeout(Some(Duration::from_millis(100))).unwrap();
+        socket.set_read_timeout(Some(Duration::from_secs(5))).unwrap();
         let (mut all, mut some) = (Vec::new(), [0; 4096]);
         while let Ok(count @ 1..) = socket.read(&mut some) {
             all.extend_from_slice(&some[..count]);

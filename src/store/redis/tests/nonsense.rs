@@ -115,7 +115,8 @@ fn a_server_that_turns_into_nonsense_lets_nobody_in_and_logs_nobody_out() {
         assert_eq!(home.end(&store, key), Err(Unavailable));
         gate.answer(None);
         let until = Instant::now() + Duration::from_secs(20);
-        while store.tend(home.now()).is_err() {
+        // On a busy machine the real server may take longer than the limit as well.
+        while store.tend(home.now()).is_err() || home.why(&store, &key) == Some(Reason::StoreUnavailable) {
             assert!(Instant::now() < until);
             std::thread::sleep(Duration::from_millis(20));
         }
