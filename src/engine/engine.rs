@@ -153,13 +153,15 @@ impl Engine {
         self.clock_alarm.follow(self.clock.follow().is_some(), || self.alarm(Reason::Undecided, "clock"));
         let now = self.clock.now();
         self.guessing_alarm.follow(self.throttle.alarm(now), || self.alarm(Reason::Throttled, "guessing"));
-        let tended = self.store.tend(now);
-        let started = Instant::now();
-        while self.store.sweep(now, SWEPT) == SWEPT && started.elapsed() < budget {}
+        // Whom and what the files ended first: the store's upkeep may wait for a writer of another process.
+        let ended = self.end_changed();
         let keys = self.follow_keys();
         let shared = self.share();
         self.sharing_alarm.follow(shared.is_err(), || self.alarm(Reason::Undecided, "sharing"));
-        self.end_changed().and(tended).and(keys).and(shared)
+        let tended = self.store.tend(now);
+        let started = Instant::now();
+        while self.store.sweep(now, SWEPT) == SWEPT && started.elapsed() < budget {}
+        ended.and(tended).and(keys).and(shared)
     }
 
     /// Writes the use of a session down, or notes it where this call may not wait; `true` asks for maintenance. What

@@ -41,7 +41,10 @@ impl ProcessPage {
 
     /// Notes why attaching failed, for [`unattached`](ProcessPage::unattached).
     pub fn fail(&self, error: &Error) {
-        *self.failure.lock() = Some((ForkGuard::new(), error.message.clone()));
+        // As below: what is not noted is only said in fewer words.
+        if let Some(mut failure) = self.failure.try_lock() {
+            *failure = Some((ForkGuard::new(), error.message.clone()));
+        }
     }
 
     /// What is to be said to whoever asks for more than attaching: `Fork`, with the reason why it failed in this process.

@@ -22,6 +22,8 @@ struct Knobs {
     slow_touches: AtomicBool,
     must_wait: AtomicBool,
     broken: AtomicBool,
+    /// Another process's writer, for which upkeep waits.
+    writer: Mutex<()>,
     reads: AtomicUsize,
     touches: AtomicUsize,
     noted: AtomicUsize,
@@ -75,6 +77,7 @@ impl Store for Waiting {
     }
 
     fn tend(&self, _: Now) -> Result<(), Error> {
+        drop(self.1.writer.lock());
         match self.1.broken.load(Ordering::Relaxed) {
             true => Err(Error::unavailable("the store is broken: mend it")),
             false => Ok(()),
@@ -179,7 +182,7 @@ struct House {
     knobs: Arc<Knobs>,
     clock: Clock,
     out: Mutex<Decision>,
-    _folder: Scratch,
+    folder: Scratch,
 }
 
 impl House {
@@ -187,7 +190,7 @@ impl House {
         let (clock, knobs) = (Clock::fake(1_767_225_600), Arc::new(Knobs::default()));
         let store = |memory| -> Arc<dyn Store> { Arc::new(Waiting(memory, knobs.clone())) };
         let (engine, folder) = engine(&clock, Box::new(Ears(knobs.clone())), store);
-        House { engine, knobs, clock, out: Mutex::default(), _folder: folder }
+        House { engine, knobs, clock, out: Mutex::default(), folder }
     }
 
     fn site(&self, profile: &str) -> Arc<Site> {
@@ -302,4 +305,32 @@ fn a_use_that_may_not_be_written_now_is_left_to_maintenance() {
     house.knobs.broken.store(true, Ordering::Relaxed);
     let error = house.engine.maintain(Duration::from_millis(1)).unwrap_err();
     assert_eq!(error.message, "the store is broken: mend it");
+}
+
+#[test]
+fn whom_the_users_file_ended_is_out_though_a_writer_of_another_process_stands_still() {
+    let house = House::new();
+    let site = house.site("mauro");
+    let id = site.session_create(JOE, "").unwrap();
+    let cookie = format!("JSESSIONID={id}");
+    let session = [("Cookie", cookie.as_str())];
+    let ask = || house.ask(&site, "/api/folders", &session, false).0;
+    assert_eq!(ask(), Outcome::Allow);
+    let users = include_str!("../../tests/scenarios/config/users.toml");
+    // JOE is the first of them.
+    let (head, all) = users.split_once("[[user]]\n").unwrap();
+    let (_, others) = all.split_once("[[user]]\n").unwrap();
+    house.folder.write("users.toml", &format!("{head}[[user]]\n{others}"));
+    let stands = house.knobs.writer.lock().unwrap();
+    std::thread::scope(|threads| {
+        let upkeep = threads.spawn(|| house.engine.maintain(Duration::ZERO));
+        let until = std::time::Instant::now() + Duration::from_secs(10);
+        while house.engine.store.floor(JOE) == Ok(0) && std::time::Instant::now() < until {
+            std::thread::sleep(Duration::from_millis(1));
+        }
+        let (outcome, waits) = (ask(), !upkeep.is_finished());
+        drop(stands);
+        upkeep.join().unwrap().unwrap();
+        assert!(outcome != Outcome::Allow && waits, "{outcome:?}");
+    });
 }
