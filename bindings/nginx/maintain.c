@@ -71,7 +71,9 @@ void ngx_janua_maintain_soon(ngx_janua_engine_t *engine)
 {
     if (engine->running) {
         engine->again = 1;
-    } else if (engine->timer.timer_set) {
+    } else if (engine->timer.timer_set
+               && (ngx_msec_int_t) (engine->timer.timer.key - ngx_current_msec) > NGX_JANUA_SOON) {
+        ngx_del_timer(&engine->timer); /* nginx leaves a timer that is set alone where it would move by less than 0.3 s */
         ngx_add_timer(&engine->timer, NGX_JANUA_SOON);
     }
 }

@@ -2,7 +2,7 @@
  *
  * Each is decided by itself, on its own path with the headers that the main request came with: that a page may be seen
  * does not open its parts. It is decided by what is known at once; it cannot wait or read a body, and can be answered by
- * nobody but its own location. What the main request has proven is known by then. */
+ * nobody but its own location. What the main request has proven a moment ago is known by then. */
 
 #include "ngx_http_janua.h"
 
@@ -11,6 +11,13 @@ static ngx_int_t ngx_janua_refuse(ngx_http_request_t *r, ngx_janua_state_t *s)
     const janua_header *header = s->decision.response;
     size_t i;
 
+    if (s->decision.outcome == JANUA_WOULD_BLOCK && s->decision.wait_class == JANUA_WAIT_STORE) {
+        ngx_janua_maintain_soon(s->site->engine); /* who asks again a moment later is told */
+        return ngx_janua_failed(s, NGX_HTTP_SERVICE_UNAVAILABLE);
+    }
+    if (s->decision.outcome == JANUA_DENY && s->decision.http_status >= NGX_HTTP_INTERNAL_SERVER_ERROR) {
+        return ngx_janua_failed(s, s->decision.http_status);
+    }
     if (s->decision.outcome != JANUA_DENY || s->decision.http_status != NGX_HTTP_UNAUTHORIZED) {
         return ngx_janua_failed(s, NGX_HTTP_FORBIDDEN);
     }

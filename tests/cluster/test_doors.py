@@ -1,6 +1,8 @@
 """The ways to a Redis: plain, by socket, as a user with a password, by TLS; and each of them got wrong, which must be told and log nobody out."""
 
-from cluster import TARGET, machines, on_redis, running, taken
+import time
+
+from cluster import HTTP, TARGET, machines, on_redis, running, taken
 from harness import wait_until
 from promises import promise, same
 from servers import Redis, certificates
@@ -90,3 +92,33 @@ def told(lines, words):
     """The line that says it, without its beginning."""
     line = next(line for line in lines if all(word.lower() in line.lower() for word in words))
     return line.split("janua:", 1)[1].split("janua.toml:", 1)[-1].strip()[:230]
+
+
+CHECKED = HTTP.replace("location / { }", """location / { }
+        location /checked/ { janua off; auth_request /check; alias {folder}/html/inside/; }
+        location = /check { internal; alias {folder}/html/inside/x; }""")
+
+
+@promise("a subrequest over Redis is told what is known; where only the server knows, and while it is down, it is 500, never a refusal")
+def subrequests():
+    with Redis("subrequests") as redis:
+        nodes = machines("subrequests", 1, on_redis([redis.url()]), workers=1, http=CHECKED)
+        with running(nodes):
+            cookie, told = nodes[0].login(), []
+            for _ in range(10):
+                time.sleep(0.15)
+                answers = [nodes[0].ask("GET", "/checked/x", cookie).status]
+                wait_until("it is known", lambda: answers[-1] == 200 or answers.append(nodes[0].ask("GET", "/checked/x", cookie).status))
+                told += answers
+                same("nobody", nodes[0].ask("GET", "/checked/x").status, 401)
+            assert set(told) <= {200, 500} and told.count(200) == 10, told
+            print(f"       {told.count(500)} of {len(told)} had to ask again")
+            same("log-out", nodes[0].ask("POST", "/logout", cookie, body=b"").status, 204)
+            kept = nodes[0].login()
+            redis.stop()
+            time.sleep(0.5)
+            same("while it is down", {nodes[0].ask("GET", "/checked/x", one).status for one in (cookie, kept) for _ in range(5)}, {500})
+            redis.go_on()
+            wait_until("it is well again", lambda: nodes[0].ask("GET", "/checked/x", kept).status == 200)
+            wait_until("the other is out", lambda: nodes[0].ask("GET", "/checked/x", cookie).status == 401)
+            taken(nodes[0], "auth request unexpected status")
