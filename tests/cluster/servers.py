@@ -1,11 +1,13 @@
 """Real servers for the tests: redis-server alone, behind Sentinel, and as a Cluster, each on free ports in a folder of its own.
 
 Called by the tests. Each is started without any configuration of the system, listens on 127.0.0.1 or a socket in its folder, and is ended
-by its process id. It must never use the port 6379 or a server that it did not start.
+by its process id. JANUA_TEST_REDIS_SERVER names another program by its path, such as a valkey-server: the client beside it is used with it.
+It must never use the port 6379 or a server that it did not start.
 """
 
 import atexit
 import os
+import pathlib
 import shutil
 import signal
 import subprocess
@@ -13,6 +15,10 @@ import time
 
 from cluster import TARGET
 from harness import free_ports, wait_until
+
+NAMED = os.environ.get("JANUA_TEST_REDIS_SERVER", "redis-server")
+PROGRAM = pathlib.Path(NAMED).absolute() if os.sep in NAMED else pathlib.Path(NAMED)
+CLIENT = PROGRAM.with_name(PROGRAM.name.replace("-server", "-cli"))
 
 
 def run(*words, stdin=None):
@@ -31,7 +37,7 @@ def own_folder(name):
 
 
 class Redis:
-    """One redis-server. `lines` go into its configuration; `tls`: a folder of `certificates`, and then it speaks nothing else."""
+    """One server. `lines` go into its configuration; `tls`: a folder of `certificates`, and then it speaks nothing else."""
 
     more = ()
 
@@ -52,7 +58,7 @@ class Redis:
 
     def start(self):
         """Starts it, and waits until it answers."""
-        self.process = subprocess.Popen(["redis-server", self.config, *self.more], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.STDOUT)
+        self.process = subprocess.Popen([PROGRAM, self.config, *self.more], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.STDOUT)
         atexit.register(self.kill)
         wait_until(f"{self.config} answers", self.answers, 20)
         return self
@@ -70,11 +76,11 @@ class Redis:
         return done.stdout.strip() == "PONG"
 
     def client(self, *words):
-        """redis-cli to this server."""
+        """A command of the client to this server."""
         more = ["--tls", "--cacert", f"{self.tls}/ca.pem"] if self.tls else []
         if self.user:
             more += ["--user", self.user[0], "--pass", self.user[1], "--no-auth-warning"]
-        return ["redis-cli", "-h", "127.0.0.1", "-p", str(self.port), *more, *map(str, words)]
+        return [CLIENT, "-h", "127.0.0.1", "-p", str(self.port), *more, *map(str, words)]
 
     def url(self):
         """Where it is, as a configuration says it."""
@@ -180,7 +186,7 @@ class Cluster:
     def __enter__(self):
         for server in self.servers:
             server.start()
-        run("redis-cli", "--cluster", "create", *[f"127.0.0.1:{server.port}" for server in self.servers], "--cluster-replicas", 1, "--cluster-yes")
+        run(CLIENT, "--cluster", "create", *[f"127.0.0.1:{server.port}" for server in self.servers], "--cluster-replicas", 1, "--cluster-yes")
         wait_until("the cluster is whole", lambda: all("cluster_state:ok" in server.ask("CLUSTER", "INFO") for server in self.servers), 30)
         wait_until("each primary has its replica", lambda: all(
             server.info("connected_slaves") == "1" or server.info("master_link_status") == "up" for server in self.servers), 30)

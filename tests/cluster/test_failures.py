@@ -80,7 +80,8 @@ def cut(mode, proxy, here, wires):
     """A session that is logged out at one machine while the workers of another do not reach the server."""
     kept, gone = here.login(), here.login()
     for wire in wires:
-        same("before", [wire.ask("GET", "/inside/x", cookie).status for cookie in (kept, gone)], [200, 200])
+        for cookie in (kept, gone):
+            wait_until("both are in", lambda: settled(wire, cookie, 200))
     proxy.set(mode)
     same("log-out", here.ask("POST", "/logout", gone, body=b"").status, 204)
     for wire in wires * 3:

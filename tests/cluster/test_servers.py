@@ -1,15 +1,16 @@
-"""That the single servers and the proxy of these tests are what the others take them for: asked through redis-cli, without Janua."""
+"""That the single servers and the proxy of these tests are what the others take them for: asked through their own client, without Janua."""
 
+import pathlib
 import subprocess
 
 from mischief import Proxy
 from promises import promise, same
-from servers import Redis, certificates
+from servers import CLIENT, PROGRAM, Redis, certificates
 
 
 def through(port, *more, seconds=2):
-    """PING through a proxy: what redis-cli said, and how it ended."""
-    command = ["redis-cli", "-p", str(port), *more, "PING"]
+    """PING through a proxy: what the client said, and how it ended."""
+    command = [CLIENT, "-p", str(port), *more, "PING"]
     try:
         done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=seconds)
     except subprocess.TimeoutExpired:
@@ -21,7 +22,8 @@ def through(port, *more, seconds=2):
 def single():
     folder = certificates()
     with Redis("plain") as plain, Redis("acl", "user default off", "user janua on >secret ~* &* +@all", user=("janua", "secret")) as acl:
-        same("by socket", subprocess.run(["redis-cli", "-s", plain.socket, "PING"], capture_output=True, text=True, check=True).stdout, "PONG\n")
+        same("by socket", subprocess.run([CLIENT, "-s", plain.socket, "PING"], capture_output=True, text=True, check=True).stdout, "PONG\n")
+        same("the program that was named", pathlib.Path(plain.info("executable")).name, PROGRAM.name)
         same("by user", acl.ask("ACL", "WHOAMI"), "janua")
         assert "NOAUTH" in through(acl.port), through(acl.port)
         with Proxy(plain.port) as proxy:

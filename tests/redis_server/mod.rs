@@ -1,7 +1,8 @@
 //! A Redis server of a test's own: started on a free port and a socket in a folder below `target`, gone with the test.
 //!
 //! Used by the tests of the store on Redis, in the library and beside it. It listens on this machine alone and keeps
-//! nothing over a restart unless told to.
+//! nothing over a restart unless told to. `JANUA_TEST_REDIS_SERVER` names another program than `redis-server` by its path,
+//! such as a `valkey-server`. It must never take a server that it did not start.
 
 #![allow(dead_code)]
 
@@ -23,7 +24,25 @@ pub struct RedisServer {
     pub folder: PathBuf,
     pub port: u16,
     args: Vec<String>,
+    is_sentinel: bool,
     keeper: Child,
+}
+
+/// The program that is a server, or a sentinel when told so.
+pub fn program() -> PathBuf {
+    match std::env::var_os("JANUA_TEST_REDIS_SERVER") {
+        // Servers are started in folders of their own.
+        Some(named) if Path::new(&named).components().nth(1).is_some() => std::path::absolute(named).unwrap(),
+        Some(named) => PathBuf::from(named),
+        None => PathBuf::from("redis-server"),
+    }
+}
+
+/// The client that came with it, in the same place: `valkey-cli` beside `valkey-server`.
+pub fn client() -> PathBuf {
+    let program = program();
+    let name = program.file_name().unwrap().to_str().unwrap();
+    program.with_file_name(name.replace("-server", "-cli"))
 }
 
 /// A port that nobody listens at.
@@ -38,27 +57,32 @@ fn keeper(folder: &Path, args: &[String]) -> Child {
     command.stdin(Stdio::piped()).stdout(log.try_clone().unwrap()).stderr(log).spawn().unwrap()
 }
 
-fn words(program: &str, port: u16, options: &[&str], folder: &Path) -> Vec<String> {
-    let port = port.to_string();
-    if program == "redis-server" {
-        let place = ["--port", &port, "--bind", "127.0.0.1", "--unixsocket", "socket", "--unixsocketperm", "700"];
-        let quiet = ["--save", "", "--appendonly", "no", "--daemonize", "no", "--dir", "."];
-        return [program].iter().chain(&place).chain(&quiet).chain(options).map(|word| (*word).to_owned()).collect();
+fn words(is_sentinel: bool, port: u16, options: &[&str], folder: &Path) -> Vec<String> {
+    let (program, port) = (program().display().to_string(), port.to_string());
+    if is_sentinel {
+        let lines = [&[&*format!("port {port}"), "bind 127.0.0.1"], options].concat().join("\n");
+        std::fs::write(folder.join("sentinel.conf"), lines).unwrap();
+        return vec![program, "sentinel.conf".to_owned(), "--sentinel".to_owned()];
     }
-    let lines = [&[&*format!("port {port}"), "bind 127.0.0.1"], options].concat().join("\n");
-    std::fs::write(folder.join("sentinel.conf"), lines).unwrap();
-    vec![program.to_owned(), "sentinel.conf".to_owned()]
+    let place = ["--port", &port, "--bind", "127.0.0.1", "--unixsocket", "socket", "--unixsocketperm", "700"];
+    let quiet = ["--save", "", "--appendonly", "no", "--daemonize", "no", "--dir", "."];
+    [&*program].iter().chain(&place).chain(&quiet).chain(options).map(|word| (*word).to_owned()).collect()
 }
 
 impl RedisServer {
     /// Starts one, with more of its options.
     pub fn start(options: &[&str]) -> RedisServer {
-        RedisServer::program("redis-server", options)
+        RedisServer::of(false, options)
     }
 
-    /// The same, or a sentinel: `redis-sentinel` with the lines of its file.
-    pub fn program(program: &str, options: &[&str]) -> RedisServer {
-        let known = Command::new(program).arg("--version").output();
+    /// Starts a sentinel, with the lines of its file.
+    pub fn sentinel(lines: &[&str]) -> RedisServer {
+        RedisServer::of(true, lines)
+    }
+
+    fn of(is_sentinel: bool, options: &[&str]) -> RedisServer {
+        let program = program().display().to_string();
+        let known = Command::new(&program).arg("--version").output();
         assert!(known.is_ok(), "{program} was not found: `scripts/setup test` installs it");
         let number = NUMBER.fetch_add(1, Ordering::Relaxed);
         let own = format!("janua-redis-{}-{number}", std::process::id());
@@ -70,8 +94,9 @@ impl RedisServer {
         // Another program may take the port between the look and the start.
         for _ in 0..5 {
             let port = free_port();
-            let args = words(program, port, options, &folder);
-            let server = RedisServer { keeper: keeper(&folder, &args), folder: folder.clone(), port, args };
+            let args = words(is_sentinel, port, options, &folder);
+            let server =
+                RedisServer { keeper: keeper(&folder, &args), folder: folder.clone(), port, args, is_sentinel };
             if server.is_up() {
                 return server;
             }
@@ -94,9 +119,9 @@ impl RedisServer {
     fn is_up(&self) -> bool {
         let until = Instant::now() + Duration::from_secs(10);
         let socket = self.folder.join("socket");
-        let answers = || match self.args[0].as_str() {
-            "redis-server" => UnixStream::connect(&socket).is_ok() && !self.ask(&["PING"]).is_empty(),
-            _ => std::net::TcpStream::connect(("127.0.0.1", self.port)).is_ok(),
+        let answers = || match self.is_sentinel {
+            false => UnixStream::connect(&socket).is_ok() && !self.ask(&["PING"]).is_empty(),
+            true => std::net::TcpStream::connect(("127.0.0.1", self.port)).is_ok(),
         };
         while !(answers() && self.is_own()) {
             let log = std::fs::read_to_string(self.folder.join("log")).unwrap_or_default();

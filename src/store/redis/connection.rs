@@ -11,7 +11,8 @@ use super::stream::Stream;
 use std::io::{BufReader, Write};
 use std::time::Instant;
 
-/// The oldest server whose scripts say at their beginning that they write: it refuses them where writes are refused.
+/// The oldest server whose scripts say at their beginning that they write: it refuses them where writes are refused. Every
+/// Valkey does.
 const OLDEST: u32 = 7;
 
 pub(super) struct Connection {
@@ -78,11 +79,13 @@ impl Connection {
             last = answered(reply)?;
         }
         let info = Info::read(last)?;
-        let version = info.get("redis_version").and_then(|version| version.split('.').next()?.parse().ok());
+        // Valkey has numbers of its own, and says besides which Redis it stands for, as long as it does.
+        let version = info.get("valkey_version").or_else(|| info.get("redis_version"));
+        let version = version.and_then(|version| version.split('.').next()?.parse().ok());
         match (version, info.get("run_id")) {
             (Some(OLDEST..), Some(run)) => self.run = run.to_owned(),
             (Some(_), _) => {
-                return Err(Fault::Refused(format!("OLD the server must be Redis {OLDEST} or Valkey, or newer")));
+                return Err(Fault::Refused(format!("OLD the server must be Redis {OLDEST} or newer, or Valkey")));
             }
             _ => return Err(Fault::Nonsense),
         }

@@ -84,7 +84,8 @@ impl Fault {
                 "did not answer within store.timeout: see whether it is stopped, overloaded or cut off".to_owned()
             }
             Fault::Nonsense => {
-                "what answers there is no Redis server, or expects TLS (rediss://): correct store.servers".to_owned()
+                "what answers there is no Redis or Valkey server, or expects TLS (rediss://): correct store.servers"
+                    .to_owned()
             }
             Fault::Down => "does not answer".to_owned(),
             Fault::Unreadable(what) => format!("{what} cannot be read: another program or version wrote it"),

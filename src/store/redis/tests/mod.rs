@@ -4,6 +4,7 @@ mod down;
 mod log;
 mod nonsense;
 mod places;
+mod refusals;
 mod rows;
 
 use super::*;
@@ -12,6 +13,7 @@ use crate::crypto::mac::MacKey;
 use crate::session::{NewSession, id};
 use crate::store::suite;
 use redis_server::RedisServer;
+use std::time::Instant;
 
 #[path = "../../../../tests/redis_server/mod.rs"]
 mod redis_server;
@@ -91,6 +93,26 @@ impl Home {
 
 fn key(number: u32) -> Digest {
     id::key(SITE, "form", "", &number.to_be_bytes())
+}
+
+/// Tries until it is so, as maintenance would.
+fn until(what: &str, mut so: impl FnMut() -> bool) {
+    let until = Instant::now() + Duration::from_secs(30);
+    while !so() {
+        assert!(Instant::now() < until, "{what}");
+        std::thread::sleep(Duration::from_millis(50));
+    }
+}
+
+/// Else a run over another server could show nothing of it.
+#[test]
+fn the_program_that_is_named_is_the_one_that_is_asked() {
+    let (home, program) = (Home::new(), redis_server::program());
+    let info = home.server.ask(&["INFO", "server"]);
+    let said = |name: &str| info.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':'));
+    let (executable, version) = (said("executable").unwrap(), said("valkey_version").or(said("redis_version")));
+    println!("{executable} is {} {version:?}", said("server_name").unwrap_or("redis"));
+    assert!(std::path::Path::new(executable).ends_with(&program), "{executable}, {program:?} was named");
 }
 
 #[test]

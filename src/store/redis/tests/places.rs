@@ -3,16 +3,6 @@
 use super::*;
 use std::path::Path;
 use std::process::Command;
-use std::time::Instant;
-
-/// Tries until it is so, as maintenance would.
-fn until(what: &str, mut so: impl FnMut() -> bool) {
-    let until = Instant::now() + Duration::from_secs(30);
-    while !so() {
-        assert!(Instant::now() < until, "{what}");
-        std::thread::sleep(Duration::from_millis(50));
-    }
-}
 
 fn login(password: &str, user: Option<&str>) -> Login {
     Login { user: user.map(str::to_owned), password: Some(Secret::new(password.as_bytes().to_vec())), tls: None }
@@ -179,7 +169,7 @@ fn sentinels_are_asked_for_the_primary_also_after_it_has_changed() {
         "sentinel down-after-milliseconds door 500",
         "sentinel failover-timeout door 2000",
     ];
-    let sentinel = RedisServer::program("redis-sentinel", &lines);
+    let sentinel = RedisServer::sentinel(&lines);
     let servers = [redis_server::free_port(), sentinel.port]
         .map(|port| Server::parse(&format!("redis://127.0.0.1:{port}")).unwrap());
     let with = |name: &str| Settings {
@@ -221,8 +211,9 @@ fn in_a_cluster_a_site_is_found_and_followed_when_its_slot_moves() {
         (0..3).map(|_| RedisServer::start(&["--cluster-enabled", "yes", "--cluster-node-timeout", "2000"])).collect();
     let places: Vec<_> = nodes.iter().map(|node| format!("127.0.0.1:{}", node.port)).collect();
     let cli = |words: &[&str]| {
-        let done = Command::new("redis-cli").args(words).output();
-        let done = done.unwrap_or_else(|_| panic!("redis-cli was not found: `scripts/setup test` installs it"));
+        let client = redis_server::client();
+        let done = Command::new(&client).args(words).output();
+        let done = done.unwrap_or_else(|_| panic!("{client:?} was not found: `scripts/setup test` installs it"));
         (done.status.success(), String::from_utf8_lossy(&done.stdout).into_owned())
     };
     let words: Vec<&str> =
