@@ -75,7 +75,11 @@ pub struct Account<'a> {
 /// A guess that was counted. Dropped without a word it stays counted.
 #[must_use = "a guess stays counted unless it is given back"]
 #[derive(Debug)]
-pub struct Ticket(Keys);
+pub struct Ticket {
+    keys: Keys,
+    /// Counted in the shared page: what was counted in one page is never given back to the other.
+    shared: bool,
+}
 
 /// The digests under which one guess is counted.
 #[derive(Clone, Copy, Debug)]
@@ -115,16 +119,28 @@ impl Throttle {
         let _ = self.ledger();
     }
 
+    /// Where guesses are counted now.
     fn ledger(&self) -> &Ledger {
-        let private = || self.private.get_or_init(|| Ledger::private(self.settings.slots));
-        self.shared.get().unwrap_or_else(private)
+        self.shared.get().unwrap_or_else(|| self.alone())
+    }
+
+    fn alone(&self) -> &Ledger {
+        self.private.get_or_init(|| Ledger::private(self.settings.slots))
+    }
+
+    /// Where this guess was counted.
+    fn ledger_of(&self, ticket: &Ticket) -> &Ledger {
+        if ticket.shared { self.ledger() } else { self.alone() }
     }
 
     /// Counts a guess, or refuses it. `known`: what [`Throttle::is_known`] said; it is asked again.
     ///
     /// Errors: [`Reason::Throttled`]; then nothing was counted, and nothing may be hashed.
     pub fn admit(&self, account: &Account<'_>, now: Now, known: bool) -> Result<Ticket, Reason> {
-        let (net, at, ledger) = (Net::of(account.client), now.boot(), self.ledger());
+        let (net, at) = (Net::of(account.client), now.boot());
+        // Asked once: another thread may share the folder meanwhile.
+        let shared = self.shared.get();
+        let ledger = shared.unwrap_or_else(|| self.alone());
         let pair = self.pair(account, &net);
         let (keys, admitted) = if known && ledger.known().contains(pair, at) {
             (Keys::Known(pair), ledger.owners().reserve(pair, at, PAIR[0]))
@@ -135,7 +151,7 @@ impl Throttle {
         match admitted {
             Ok(delay) => {
                 ledger.delay(at, delay);
-                Ok(Ticket(keys))
+                Ok(Ticket { keys, shared: shared.is_some() })
             }
             Err(wait) => {
                 ledger.delay(at, wait);
@@ -148,18 +164,18 @@ impl Throttle {
     /// The password was right: what was counted against the account from here is forgiven, the guess is given back to the
     /// address, and the pair is known for 30 days.
     pub fn success(&self, ticket: Ticket, now: Now) {
-        let (at, ledger) = (now.boot(), self.ledger());
-        match ticket.0 {
+        let (at, ledger, known) = (now.boot(), self.ledger_of(&ticket), self.ledger().known());
+        match ticket.keys {
             Keys::Known(pair) => {
                 ledger.owners().forgive(pair);
-                ledger.known().learn(pair, at);
+                known.learn(pair, at);
             }
             Keys::Unknown { pairs, account, clients } => {
                 pairs.iter().flatten().for_each(|key| ledger.pairs().forgive(*key));
                 ledger.accounts().forgive(account);
                 clients.iter().flatten().for_each(|key| ledger.clients().give_back(*key, FORGIVEN));
                 if let [Some(pair), ..] = pairs {
-                    ledger.known().learn(pair, at);
+                    known.learn(pair, at);
                 }
             }
         }
@@ -167,14 +183,14 @@ impl Throttle {
 
     /// The password was wrong: the guess stays counted.
     pub fn failure(&self, ticket: Ticket, now: Now) {
-        let Ticket(_) = ticket;
+        let Ticket { .. } = ticket;
         self.ledger().failed(now.boot());
     }
 
     /// Nothing was judged (busy, directory or store unavailable): the guess is given back.
     pub fn abandon(&self, ticket: Ticket) {
-        let ledger = self.ledger();
-        match ticket.0 {
+        let ledger = self.ledger_of(&ticket);
+        match ticket.keys {
             Keys::Known(pair) => ledger.owners().give_back(pair, 0),
             keys @ Keys::Unknown { .. } => keys.each(ledger, |counts, key, _| counts.give_back(key, 0)),
         }

@@ -55,6 +55,21 @@ fn what_cannot_be_shared_is_counted_here_until_it_can() {
 }
 
 #[test]
+fn a_guess_counted_here_takes_nothing_from_what_is_shared_later() {
+    let (folder, clock) = (Scratch::new(), Clock::fake(1_000_000));
+    let account = from("alexk", "192.0.2.7");
+    let (all, late) = (sharing(&folder, &KEY), Throttle::new(Settings::default(), MacKey::new(&KEY)));
+    let [one, two] = [(); 2].map(|()| late.admit(&account, clock.now(), false).unwrap());
+    assert_eq!((0..20).filter(|_| guess(&all, &account, &clock)).count(), 5);
+    late.share(&folder.path("")).unwrap();
+    late.abandon(one);
+    assert!(all.delayed(&account, clock.now()), "the five that were hashed stay counted");
+    late.success(two, clock.now());
+    assert!(all.delayed(&account, clock.now()), "whoever was right");
+    assert!(all.is_known(&account, clock.now()), "what is learnt is learnt by all");
+}
+
+#[test]
 fn another_boot_counts_anew_and_removes_what_the_last_one_left() {
     let (folder, limit, at) = (Scratch::new(), PAIR[0], 1_000);
     let open = |boot: &str| Ledger::shared(&folder.path(""), 64, boot).unwrap();
