@@ -28,6 +28,7 @@ mod net;
 use crate::base::{Now, Reason, Result as Done, sys};
 use crate::crypto::mac::MacKey;
 use counts::{Counts, Limit};
+use known::Pair;
 use ledger::Ledger;
 use net::Net;
 use once_cell::sync::OnceCell;
@@ -84,8 +85,8 @@ pub struct Ticket {
 /// The digests under which one guess is counted.
 #[derive(Clone, Copy, Debug)]
 enum Keys {
-    Known(u64),
-    Unknown { pairs: [Option<u64>; 3], account: u64, clients: [Option<u64>; 3] },
+    Known(Pair),
+    Unknown { pair: Pair, wider: [Option<u64>; 2], clients: [Option<u64>; 3] },
 }
 
 /// The counts. Any thread, no lock.
@@ -142,8 +143,8 @@ impl Throttle {
         let shared = self.shared.get();
         let ledger = shared.unwrap_or_else(|| self.alone());
         let pair = self.pair(account, &net);
-        let (keys, admitted) = if known && ledger.known().contains(pair, at) {
-            (Keys::Known(pair), ledger.owners().reserve(pair, at, PAIR[0]))
+        let (keys, admitted) = if known && ledger.known().contains(&pair, at) {
+            (Keys::Known(pair), ledger.owners().reserve(pair.digest, at, PAIR[0]))
         } else {
             let keys = self.keys(account, &net, pair);
             (keys, keys.reserve(ledger, at))
@@ -167,16 +168,15 @@ impl Throttle {
         let (at, ledger, known) = (now.boot(), self.ledger_of(&ticket), self.ledger().known());
         match ticket.keys {
             Keys::Known(pair) => {
-                ledger.owners().forgive(pair);
-                known.learn(pair, at);
+                ledger.owners().forgive(pair.digest);
+                known.learn(&pair, at);
             }
-            Keys::Unknown { pairs, account, clients } => {
-                pairs.iter().flatten().for_each(|key| ledger.pairs().forgive(*key));
-                ledger.accounts().forgive(account);
+            Keys::Unknown { pair, wider, clients } => {
+                let pairs = [Some(pair.digest)].into_iter().chain(wider);
+                pairs.flatten().for_each(|key| ledger.pairs().forgive(key));
+                ledger.accounts().forgive(pair.account);
                 clients.iter().flatten().for_each(|key| ledger.clients().give_back(*key, FORGIVEN));
-                if let [Some(pair), ..] = pairs {
-                    known.learn(pair, at);
-                }
+                known.learn(&pair, at);
             }
         }
     }
@@ -191,7 +191,7 @@ impl Throttle {
     pub fn abandon(&self, ticket: Ticket) {
         let ledger = self.ledger_of(&ticket);
         match ticket.keys {
-            Keys::Known(pair) => ledger.owners().give_back(pair, 0),
+            Keys::Known(pair) => ledger.owners().give_back(pair.digest, 0),
             keys @ Keys::Unknown { .. } => keys.each(ledger, |counts, key, _| counts.give_back(key, 0)),
         }
     }
@@ -199,7 +199,7 @@ impl Throttle {
     /// Whether this account logged in from this address within 30 days.
     pub fn is_known(&self, account: &Account<'_>, now: Now) -> bool {
         let pair = self.pair(account, &Net::of(account.client));
-        self.ledger().known().contains(pair, now.boot())
+        self.ledger().known().contains(&pair, now.boot())
     }
 
     /// Whether a guess of an unknown pair would be refused now: then the verified-credential cache is not looked at either,
@@ -222,18 +222,19 @@ impl Throttle {
         self.ledger().failures(now.boot()) >= u64::from(self.settings.alarm_per_minute)
     }
 
-    fn pair(&self, account: &Account<'_>, net: &Net) -> u64 {
-        self.digest(&[b"pair", account.site.as_bytes(), account.user.as_bytes(), net.bytes()])
+    fn pair(&self, account: &Account<'_>, net: &Net) -> Pair {
+        let (site, user) = (account.site.as_bytes(), account.user.as_bytes());
+        let digest = self.digest(&[b"pair", site, user, net.bytes()]);
+        Pair { account: self.digest(&[b"account", site, user]), digest }
     }
 
-    fn keys(&self, account: &Account<'_>, net: &Net, pair: u64) -> Keys {
-        let (site, user) = (account.site.as_bytes(), account.user.as_bytes());
+    fn keys(&self, account: &Account<'_>, net: &Net, pair: Pair) -> Keys {
         let [wide, wider] = net.wider();
-        let pair_of = |net: Net| self.digest(&[b"pair", site, user, net.bytes()]);
+        let pair_of = |net: Net| self.digest(&[b"pair", account.site.as_bytes(), account.user.as_bytes(), net.bytes()]);
         let client_of = |net: &Net| self.digest(&[b"client", net.bytes()]);
         Keys::Unknown {
-            pairs: [Some(pair), wide.map(pair_of), wider.map(pair_of)],
-            account: self.digest(&[b"account", site, user]),
+            pair,
+            wider: [wide.map(pair_of), wider.map(pair_of)],
             clients: [Some(client_of(net)), wide.as_ref().map(client_of), wider.as_ref().map(client_of)],
         }
     }
@@ -247,15 +248,16 @@ impl Throttle {
 impl Keys {
     /// Every count of an unknown pair's guess: what only this address guesses first, what others guess at, too, last.
     fn each<'l>(&self, ledger: &'l Ledger, mut with: impl FnMut(Counts<'l>, u64, Limit)) {
-        let Keys::Unknown { pairs, account, clients } = self else { return };
-        let pairs = pairs.iter().zip(PAIR).map(|(key, limit)| (ledger.pairs(), *key, limit));
-        let clients = clients.iter().zip(CLIENT).map(|(key, limit)| (ledger.clients(), *key, limit));
+        let Keys::Unknown { pair, wider: [wide, wider], clients } = *self else { return };
+        let pairs = [Some(pair.digest), wide, wider].into_iter().zip(PAIR);
+        let pairs = pairs.map(|(key, limit)| (ledger.pairs(), key, limit));
+        let clients = clients.into_iter().zip(CLIENT).map(|(key, limit)| (ledger.clients(), key, limit));
         for (counts, key, limit) in pairs.chain(clients) {
             if let Some(key) = key {
                 with(counts, key, limit);
             }
         }
-        with(ledger.accounts(), *account, ACCOUNT);
+        with(ledger.accounts(), pair.account, ACCOUNT);
     }
 
     /// Seconds until all counts let another guess through; 0 for now.

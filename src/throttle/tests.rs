@@ -128,9 +128,9 @@ fn a_known_pair_has_limits_of_its_own_and_is_known_for_thirty_days() {
     let hashed = (0..20).filter(|_| guess(&throttle, &account, &clock)).count();
     assert_eq!(hashed, 5, "no free guesses for who shares the owner's address");
     assert!(throttle.admit(&account, clock.now(), false).is_ok(), "its own slot: the stranger's count is untouched");
-    clock.advance(30 * 86_400 - 1);
-    assert!(throttle.is_known(&account, clock.now()));
-    clock.advance(1);
+    clock.advance(30 * 86_400 - 256);
+    assert!(throttle.is_known(&account, clock.now()), "to a few minutes");
+    clock.advance(256);
     assert!(!throttle.is_known(&account, clock.now()));
 }
 
@@ -190,6 +190,46 @@ fn one_account_cannot_buy_guesses_for_its_address() {
         tried += usize::from(guess(&throttle, &from(&format!("user{number}"), "198.51.100.9"), &clock));
     }
     assert!(tried <= 50 + 10, "{tried}");
+}
+
+/// 1,024 places for known pairs.
+fn small() -> Throttle {
+    Throttle::new(Settings { slots: 1 << 12, ..Settings::default() }, MacKey::new(&[7; 32]))
+}
+
+/// A hundred owners log in from two addresses each, then so many accounts from so many networks, and the owners are
+/// known all the same: at the newer address, and where there is room for it at both.
+fn owners_known_after(accounts: usize, networks: usize) -> [usize; 2] {
+    let (throttle, clock) = (small(), Clock::fake(1_000_000));
+    let owners: Vec<_> = (0..100).map(|n| (format!("owner{n}"), [1, 2].map(|at| format!("192.0.{at}.{n}")))).collect();
+    for at in 0..2 {
+        clock.advance(120);
+        owners.iter().for_each(|(user, clients)| assert!(log_in(&throttle, &from(user, &clients[at]), &clock)));
+    }
+    for network in 0..networks {
+        clock.advance(60);
+        for account in 0..accounts {
+            let (user, client) = (format!("mine{account}"), format!("2001:db8:{account:x}:{network:x}::1"));
+            assert!(log_in(&throttle, &from(&user, &client), &clock));
+            assert!(throttle.is_known(&from(&user, &client), clock.now()), "who logged in is known");
+        }
+    }
+    [1, 0].map(|at| {
+        let known = owners.iter().filter(|(user, clients)| throttle.is_known(&from(user, &clients[at]), clock.now()));
+        known.count()
+    })
+}
+
+#[test]
+fn one_account_makes_no_owner_of_another_a_stranger() {
+    assert_eq!(owners_known_after(1, 4 * 1_024), [100, 100]);
+}
+
+#[test]
+fn several_accounts_leave_every_owner_known() {
+    let [newer, older] = owners_known_after(64, 64);
+    assert_eq!(newer, 100, "{older} of the older");
+    assert!(older >= 95, "{older}");
 }
 
 #[test]
