@@ -84,6 +84,12 @@ impl<'a> Known<'a> {
         words.into_iter().any(|word| tag(word) == pair.tag() && is_good(word, at))
     }
 
+    /// Whether the account is known from anywhere. Said of a stranger, too, whose tag another of the set has.
+    pub(super) fn has_account(&self, pair: &Pair, at: i64) -> bool {
+        let words = self.places(pair).iter().map(|place| place.load(Ordering::Acquire));
+        words.into_iter().any(|word| account(word) == account(pair.tag()) && is_good(word, at))
+    }
+
     /// The pair logged in. Where others learn at the same time, again and again, it stays a stranger.
     pub(super) fn learn(&self, pair: &Pair, at: i64) {
         let places = self.places(pair);

@@ -10,7 +10,7 @@
 //! | account and address (IPv4 /32, IPv6 /64) | 5 | 2^(n-5) s, at most 60 | 30 minutes after the last |
 //! | account and IPv6 /56, /48 | 10, 20 | the same | the same |
 //! | account, over all addresses | 100 | 60 s | 2 hours after the last |
-//! | address (and IPv6 /56, /48), over all accounts | 50 (100, 200) | 2^(n-50) s, at most 60 | one a minute, ten by a new pair's success |
+//! | address (and IPv6 /56, /48), over all accounts | 50 (100, 200) | 2^(n-50) s, at most 60 | one a minute, ten by an account's first success |
 //!
 //! A **known pair** (this account logged in from this address within 30 days) counts in a slot of its own and is asked for
 //! none of the above: who guesses from elsewhere does not lock the owner out. The window before anything is forgotten is
@@ -41,9 +41,9 @@ const PAIR: [Limit; 3] = [Limit::doubling(5), Limit::doubling(10), Limit::doubli
 const CLIENT: [Limit; 3] = [Limit::doubling(50), Limit::doubling(100), Limit::doubling(200)];
 const ACCOUNT: Limit = Limit::flat(100);
 
-/// Failures of an address that are forgiven when a pair logs in there for the first time: a company behind one address
-/// has many users who mistype, and far more who do not. A pair is new once in 30 days, so this cannot be repeated with
-/// one account.
+/// Failures of an address that are forgiven when an account logs in there that is known from nowhere: a company behind
+/// one address has many users who mistype, and far more who do not. An account is new once in 30 days, and a pair as
+/// often as its holder has networks: by pairs, one account would buy guesses without end.
 const FORGIVEN: u64 = 10;
 
 /// How large and how anxious a throttle is.
@@ -163,7 +163,7 @@ impl Throttle {
     }
 
     /// The password was right: what was counted against the account from here is forgiven, the guess is given back to the
-    /// address, and the pair is known for 30 days.
+    /// address, with some of others if the account is new, and the pair is known for 30 days.
     pub fn success(&self, ticket: Ticket, now: Now) {
         let (at, ledger, known) = (now.boot(), self.ledger_of(&ticket), self.ledger().known());
         match ticket.keys {
@@ -175,7 +175,8 @@ impl Throttle {
                 let pairs = [Some(pair.digest)].into_iter().chain(wider);
                 pairs.flatten().for_each(|key| ledger.pairs().forgive(key));
                 ledger.accounts().forgive(pair.account);
-                clients.iter().flatten().for_each(|key| ledger.clients().give_back(*key, FORGIVEN));
+                let more = if known.has_account(&pair, at) { 0 } else { FORGIVEN };
+                clients.iter().flatten().for_each(|key| ledger.clients().give_back(*key, more));
                 known.learn(&pair, at);
             }
         }

@@ -192,6 +192,19 @@ fn one_account_cannot_buy_guesses_for_its_address() {
     assert!(tried <= 50 + 10, "{tried}");
 }
 
+#[test]
+fn one_account_cannot_buy_guesses_for_its_networks() {
+    let (throttle, clock) = (throttle(), Clock::fake(1_000_000));
+    let mut tried = 0;
+    for number in 0..2_000 {
+        let client = format!("2001:db8:1:1{:02x}::1", number % 32);
+        tried += usize::from(guess(&throttle, &from(&format!("user{number}"), &client), &clock));
+        // Refused as well, once the network is.
+        let _ = log_in(&throttle, &from("joe.bloggs@test.com", &client), &clock);
+    }
+    assert!(tried <= 100 + 10, "as many as one /56 has, and those forgiven once: {tried}");
+}
+
 /// 1,024 places for known pairs.
 fn small() -> Throttle {
     Throttle::new(Settings { slots: 1 << 12, ..Settings::default() }, MacKey::new(&[7; 32]))
