@@ -317,6 +317,47 @@ fn a_flood_of_names_frees_no_hot_account() {
     assert!(log_in(&throttle, &owner, &clock), "and the owner still gets in");
 }
 
+/// Of shared cells: a guess that was let through makes those wait that share a cell with it, for a minute; one that was
+/// refused makes nobody wait.
+#[test]
+fn a_flood_makes_no_more_strangers_wait_than_its_hashed_guesses_and_for_a_minute() {
+    let throttle = Throttle::new(Settings { slots: 1 << 10, ..Settings::default() }, MacKey::new(&[7; 32]));
+    let clock = Clock::fake(1_000_000);
+    let owners: Vec<_> = (0..50).map(|n| (format!("owner{n}"), format!("192.0.2.{n}"))).collect();
+    owners.iter().for_each(|(user, client)| assert!(log_in(&throttle, &from(user, client), &clock)));
+    let bot = |number: usize| (format!("bot{number}"), format!("10.{}.{}.1", number >> 8 & 255, number & 255));
+    let flood = |numbers: std::ops::Range<usize>| {
+        let names = numbers.map(bot);
+        names.filter(|(user, client)| guess(&throttle, &from(user, client), &clock)).count()
+    };
+    let waiting = || {
+        let strangers = (0..1_000).map(|n| (format!("user{n}"), format!("172.16.{}.{}", n >> 8, n & 255)));
+        strangers.filter(|(user, client)| throttle.delayed(&from(user, client), clock.now())).count()
+    };
+    // Every cell is made as hot as it gets.
+    for round in 0..150 {
+        clock.advance(60);
+        flood(round * 400..(round + 1) * 400);
+    }
+    assert!(waiting() > 500, "{}", waiting());
+    clock.advance(60);
+    assert_eq!(waiting(), 0, "a minute after the last guess");
+    let hashed = flood(0..20);
+    // A quarter of 1,024 cells are of accounts, half of addresses, all of pairs: 7 in 1,024 for each guess, and chance.
+    let most = 1_000 * hashed * 7 / 1_024 * 3 / 2;
+    let before = waiting();
+    assert!((1..=most).contains(&before), "{before} after {hashed} guesses, {most} at most");
+    clock.advance(59);
+    let more: usize = (0..50).map(|_| flood(0..20)).sum();
+    println!("{hashed} hashed, {before} of 1,000 wait, {most} at most; {more} more");
+    assert_eq!((more, waiting()), (0, before), "refused guesses lengthen no delay");
+    for (user, client) in &owners {
+        assert!(log_in(&throttle, &from(user, client), &clock), "{user}");
+    }
+    clock.advance(1);
+    assert_eq!(waiting(), 0);
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(64))]
 
