@@ -15,7 +15,8 @@
 //!
 //! *Never too low.* A cell counts the guesses of all its keys together, so it is at least the count of each. A key that
 //! has the cell for itself may forgive all of it; in a mixed cell only the guess that is given back is taken off. So a
-//! flood of names can make innocents wait, for a minute at most, and can never make a guessed one free.
+//! flood of names can make innocents wait, for a minute at most after each guess that is let through, and can never make
+//! a guessed one free. A guess that is refused raises and lengthens nothing.
 //!
 //! *Whatever the words hold* is a count and a time. A time further ahead than any clock that is read here is mended to now
 //! when it is met; a count fades like any other. So garbage delays a guess by a minute, for some hours after it was met.

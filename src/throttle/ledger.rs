@@ -24,7 +24,7 @@ use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 /// Of the layout and of what the words mean. Another number is another file.
-const VERSION: u32 = 1;
+const VERSION: u32 = 2;
 
 /// Words before the counts.
 const HEAD: usize = 16;

@@ -10,7 +10,7 @@
 //! | account and address (IPv4 /32, IPv6 /64) | 5 | 2^(n-5) s, at most 60 | 30 minutes after the last |
 //! | account and IPv6 /56, /48 | 10, 20 | the same | the same |
 //! | account, over all addresses | 100 | 60 s | 2 hours after the last |
-//! | address (and IPv6 /56, /48), over all accounts | 50 (100, 200) | 2^(n-50) s, at most 60 | one a minute, ten by a new pair's success |
+//! | address (and IPv6 /56, /48), over all accounts | 50 (100, 200) | 2^(n-50) s, at most 60 | one a minute, ten by an account's first success |
 //!
 //! A **known pair** (this account logged in from this address within 30 days) counts in a slot of its own and is asked for
 //! none of the above: who guesses from elsewhere does not lock the owner out. The window before anything is forgotten is
@@ -28,6 +28,7 @@ mod net;
 use crate::base::{Now, Reason, Result as Done, sys};
 use crate::crypto::mac::MacKey;
 use counts::{Counts, Limit};
+use known::Pair;
 use ledger::Ledger;
 use net::Net;
 use once_cell::sync::OnceCell;
@@ -40,9 +41,9 @@ const PAIR: [Limit; 3] = [Limit::doubling(5), Limit::doubling(10), Limit::doubli
 const CLIENT: [Limit; 3] = [Limit::doubling(50), Limit::doubling(100), Limit::doubling(200)];
 const ACCOUNT: Limit = Limit::flat(100);
 
-/// Failures of an address that are forgiven when a pair logs in there for the first time: a company behind one address
-/// has many users who mistype, and far more who do not. A pair is new once in 30 days, so this cannot be repeated with
-/// one account.
+/// Failures of an address that are forgiven when an account logs in there that is known from nowhere: a company behind
+/// one address has many users who mistype, and far more who do not. An account is new once in 30 days, and a pair as
+/// often as its holder has networks: by pairs, one account would buy guesses without end.
 const FORGIVEN: u64 = 10;
 
 /// How large and how anxious a throttle is.
@@ -75,13 +76,17 @@ pub struct Account<'a> {
 /// A guess that was counted. Dropped without a word it stays counted.
 #[must_use = "a guess stays counted unless it is given back"]
 #[derive(Debug)]
-pub struct Ticket(Keys);
+pub struct Ticket {
+    keys: Keys,
+    /// Counted in the shared page: what was counted in one page is never given back to the other.
+    shared: bool,
+}
 
 /// The digests under which one guess is counted.
 #[derive(Clone, Copy, Debug)]
 enum Keys {
-    Known(u64),
-    Unknown { pairs: [Option<u64>; 3], account: u64, clients: [Option<u64>; 3] },
+    Known(Pair),
+    Unknown { pair: Pair, wider: [Option<u64>; 2], clients: [Option<u64>; 3] },
 }
 
 /// The counts. Any thread, no lock.
@@ -115,19 +120,31 @@ impl Throttle {
         let _ = self.ledger();
     }
 
+    /// Where guesses are counted now.
     fn ledger(&self) -> &Ledger {
-        let private = || self.private.get_or_init(|| Ledger::private(self.settings.slots));
-        self.shared.get().unwrap_or_else(private)
+        self.shared.get().unwrap_or_else(|| self.alone())
+    }
+
+    fn alone(&self) -> &Ledger {
+        self.private.get_or_init(|| Ledger::private(self.settings.slots))
+    }
+
+    /// Where this guess was counted.
+    fn ledger_of(&self, ticket: &Ticket) -> &Ledger {
+        if ticket.shared { self.ledger() } else { self.alone() }
     }
 
     /// Counts a guess, or refuses it. `known`: what [`Throttle::is_known`] said; it is asked again.
     ///
     /// Errors: [`Reason::Throttled`]; then nothing was counted, and nothing may be hashed.
     pub fn admit(&self, account: &Account<'_>, now: Now, known: bool) -> Result<Ticket, Reason> {
-        let (net, at, ledger) = (Net::of(account.client), now.boot(), self.ledger());
+        let (net, at) = (Net::of(account.client), now.boot());
+        // Asked once: another thread may share the folder meanwhile.
+        let shared = self.shared.get();
+        let ledger = shared.unwrap_or_else(|| self.alone());
         let pair = self.pair(account, &net);
-        let (keys, admitted) = if known && ledger.known().contains(pair, at) {
-            (Keys::Known(pair), ledger.owners().reserve(pair, at, PAIR[0]))
+        let (keys, admitted) = if known && ledger.known().contains(&pair, at) {
+            (Keys::Known(pair), ledger.owners().reserve(pair.digest, at, PAIR[0]))
         } else {
             let keys = self.keys(account, &net, pair);
             (keys, keys.reserve(ledger, at))
@@ -135,7 +152,7 @@ impl Throttle {
         match admitted {
             Ok(delay) => {
                 ledger.delay(at, delay);
-                Ok(Ticket(keys))
+                Ok(Ticket { keys, shared: shared.is_some() })
             }
             Err(wait) => {
                 ledger.delay(at, wait);
@@ -146,36 +163,36 @@ impl Throttle {
     }
 
     /// The password was right: what was counted against the account from here is forgiven, the guess is given back to the
-    /// address, and the pair is known for 30 days.
+    /// address, with some of others if the account is new, and the pair is known for 30 days.
     pub fn success(&self, ticket: Ticket, now: Now) {
-        let (at, ledger) = (now.boot(), self.ledger());
-        match ticket.0 {
+        let (at, ledger, known) = (now.boot(), self.ledger_of(&ticket), self.ledger().known());
+        match ticket.keys {
             Keys::Known(pair) => {
-                ledger.owners().forgive(pair);
-                ledger.known().learn(pair, at);
+                ledger.owners().forgive(pair.digest);
+                known.learn(&pair, at);
             }
-            Keys::Unknown { pairs, account, clients } => {
-                pairs.iter().flatten().for_each(|key| ledger.pairs().forgive(*key));
-                ledger.accounts().forgive(account);
-                clients.iter().flatten().for_each(|key| ledger.clients().give_back(*key, FORGIVEN));
-                if let [Some(pair), ..] = pairs {
-                    ledger.known().learn(pair, at);
-                }
+            Keys::Unknown { pair, wider, clients } => {
+                let pairs = [Some(pair.digest)].into_iter().chain(wider);
+                pairs.flatten().for_each(|key| ledger.pairs().forgive(key));
+                ledger.accounts().forgive(pair.account);
+                let more = if known.has_account(&pair, at) { 0 } else { FORGIVEN };
+                clients.iter().flatten().for_each(|key| ledger.clients().give_back(*key, more));
+                known.learn(&pair, at);
             }
         }
     }
 
     /// The password was wrong: the guess stays counted.
     pub fn failure(&self, ticket: Ticket, now: Now) {
-        let Ticket(_) = ticket;
+        let Ticket { .. } = ticket;
         self.ledger().failed(now.boot());
     }
 
     /// Nothing was judged (busy, directory or store unavailable): the guess is given back.
     pub fn abandon(&self, ticket: Ticket) {
-        let ledger = self.ledger();
-        match ticket.0 {
-            Keys::Known(pair) => ledger.owners().give_back(pair, 0),
+        let ledger = self.ledger_of(&ticket);
+        match ticket.keys {
+            Keys::Known(pair) => ledger.owners().give_back(pair.digest, 0),
             keys @ Keys::Unknown { .. } => keys.each(ledger, |counts, key, _| counts.give_back(key, 0)),
         }
     }
@@ -183,7 +200,7 @@ impl Throttle {
     /// Whether this account logged in from this address within 30 days.
     pub fn is_known(&self, account: &Account<'_>, now: Now) -> bool {
         let pair = self.pair(account, &Net::of(account.client));
-        self.ledger().known().contains(pair, now.boot())
+        self.ledger().known().contains(&pair, now.boot())
     }
 
     /// Whether a guess of an unknown pair would be refused now: then the verified-credential cache is not looked at either,
@@ -206,18 +223,19 @@ impl Throttle {
         self.ledger().failures(now.boot()) >= u64::from(self.settings.alarm_per_minute)
     }
 
-    fn pair(&self, account: &Account<'_>, net: &Net) -> u64 {
-        self.digest(&[b"pair", account.site.as_bytes(), account.user.as_bytes(), net.bytes()])
+    fn pair(&self, account: &Account<'_>, net: &Net) -> Pair {
+        let (site, user) = (account.site.as_bytes(), account.user.as_bytes());
+        let digest = self.digest(&[b"pair", site, user, net.bytes()]);
+        Pair { account: self.digest(&[b"account", site, user]), digest }
     }
 
-    fn keys(&self, account: &Account<'_>, net: &Net, pair: u64) -> Keys {
-        let (site, user) = (account.site.as_bytes(), account.user.as_bytes());
+    fn keys(&self, account: &Account<'_>, net: &Net, pair: Pair) -> Keys {
         let [wide, wider] = net.wider();
-        let pair_of = |net: Net| self.digest(&[b"pair", site, user, net.bytes()]);
+        let pair_of = |net: Net| self.digest(&[b"pair", account.site.as_bytes(), account.user.as_bytes(), net.bytes()]);
         let client_of = |net: &Net| self.digest(&[b"client", net.bytes()]);
         Keys::Unknown {
-            pairs: [Some(pair), wide.map(pair_of), wider.map(pair_of)],
-            account: self.digest(&[b"account", site, user]),
+            pair,
+            wider: [wide.map(pair_of), wider.map(pair_of)],
             clients: [Some(client_of(net)), wide.as_ref().map(client_of), wider.as_ref().map(client_of)],
         }
     }
@@ -231,15 +249,16 @@ impl Throttle {
 impl Keys {
     /// Every count of an unknown pair's guess: what only this address guesses first, what others guess at, too, last.
     fn each<'l>(&self, ledger: &'l Ledger, mut with: impl FnMut(Counts<'l>, u64, Limit)) {
-        let Keys::Unknown { pairs, account, clients } = self else { return };
-        let pairs = pairs.iter().zip(PAIR).map(|(key, limit)| (ledger.pairs(), *key, limit));
-        let clients = clients.iter().zip(CLIENT).map(|(key, limit)| (ledger.clients(), *key, limit));
+        let Keys::Unknown { pair, wider: [wide, wider], clients } = *self else { return };
+        let pairs = [Some(pair.digest), wide, wider].into_iter().zip(PAIR);
+        let pairs = pairs.map(|(key, limit)| (ledger.pairs(), key, limit));
+        let clients = clients.into_iter().zip(CLIENT).map(|(key, limit)| (ledger.clients(), key, limit));
         for (counts, key, limit) in pairs.chain(clients) {
             if let Some(key) = key {
                 with(counts, key, limit);
             }
         }
-        with(ledger.accounts(), *account, ACCOUNT);
+        with(ledger.accounts(), pair.account, ACCOUNT);
     }
 
     /// Seconds until all counts let another guess through; 0 for now.

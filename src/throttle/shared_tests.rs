@@ -55,18 +55,34 @@ fn what_cannot_be_shared_is_counted_here_until_it_can() {
 }
 
 #[test]
+fn a_guess_counted_here_takes_nothing_from_what_is_shared_later() {
+    let (folder, clock) = (Scratch::new(), Clock::fake(1_000_000));
+    let account = from("alexk", "192.0.2.7");
+    let (all, late) = (sharing(&folder, &KEY), Throttle::new(Settings::default(), MacKey::new(&KEY)));
+    let [one, two] = [(); 2].map(|()| late.admit(&account, clock.now(), false).unwrap());
+    assert_eq!((0..20).filter(|_| guess(&all, &account, &clock)).count(), 5);
+    late.share(&folder.path("")).unwrap();
+    late.abandon(one);
+    assert!(all.delayed(&account, clock.now()), "the five that were hashed stay counted");
+    late.success(two, clock.now());
+    assert!(all.delayed(&account, clock.now()), "whoever was right");
+    assert!(all.is_known(&account, clock.now()), "what is learnt is learnt by all");
+}
+
+#[test]
 fn another_boot_counts_anew_and_removes_what_the_last_one_left() {
     let (folder, limit, at) = (Scratch::new(), PAIR[0], 1_000);
     let open = |boot: &str| Ledger::shared(&folder.path(""), 64, boot).unwrap();
     let taken = |ledger: &Ledger, at| (0..9).filter(|_| ledger.pairs().reserve(5, at, limit).is_ok()).count();
     let first = open("boot 1");
-    first.known().learn(5, at);
+    let pair = Pair { account: 5, digest: 5 };
+    first.known().learn(&pair, at);
     assert_eq!(taken(&first, at), 5);
     assert_eq!(taken(&open("boot 1"), at), 0, "the same boot");
     let nameless = open(sys::NO_BOOT_NAME);
     assert_eq!((taken(&nameless, at), folder.names().len()), (5, 2), "who knows no boot removes nobody's");
     let second = open("boot 2");
-    assert!(!second.known().contains(5, at + 1));
+    assert!(!second.known().contains(&pair, at + 1));
     assert_eq!((taken(&second, at + 1), folder.names().len()), (5, 2), "the first is gone");
     assert_eq!(taken(&first, at), 0, "who had it open still counts");
     // A second of another boot, where boots have no names: the past is past, the future is now.

@@ -128,9 +128,9 @@ fn a_known_pair_has_limits_of_its_own_and_is_known_for_thirty_days() {
     let hashed = (0..20).filter(|_| guess(&throttle, &account, &clock)).count();
     assert_eq!(hashed, 5, "no free guesses for who shares the owner's address");
     assert!(throttle.admit(&account, clock.now(), false).is_ok(), "its own slot: the stranger's count is untouched");
-    clock.advance(30 * 86_400 - 1);
-    assert!(throttle.is_known(&account, clock.now()));
-    clock.advance(1);
+    clock.advance(30 * 86_400 - 256);
+    assert!(throttle.is_known(&account, clock.now()), "to a few minutes");
+    clock.advance(256);
     assert!(!throttle.is_known(&account, clock.now()));
 }
 
@@ -190,6 +190,59 @@ fn one_account_cannot_buy_guesses_for_its_address() {
         tried += usize::from(guess(&throttle, &from(&format!("user{number}"), "198.51.100.9"), &clock));
     }
     assert!(tried <= 50 + 10, "{tried}");
+}
+
+#[test]
+fn one_account_cannot_buy_guesses_for_its_networks() {
+    let (throttle, clock) = (throttle(), Clock::fake(1_000_000));
+    let mut tried = 0;
+    for number in 0..2_000 {
+        let client = format!("2001:db8:1:1{:02x}::1", number % 32);
+        tried += usize::from(guess(&throttle, &from(&format!("user{number}"), &client), &clock));
+        // Refused as well, once the network is.
+        let _ = log_in(&throttle, &from("joe.bloggs@test.com", &client), &clock);
+    }
+    assert!(tried <= 100 + 10, "as many as one /56 has, and those forgiven once: {tried}");
+}
+
+/// 1,024 places for known pairs.
+fn small() -> Throttle {
+    Throttle::new(Settings { slots: 1 << 12, ..Settings::default() }, MacKey::new(&[7; 32]))
+}
+
+/// A hundred owners log in from two addresses each, then so many accounts from so many networks, and the owners are
+/// known all the same: at the newer address, and where there is room for it at both.
+fn owners_known_after(accounts: usize, networks: usize) -> [usize; 2] {
+    let (throttle, clock) = (small(), Clock::fake(1_000_000));
+    let owners: Vec<_> = (0..100).map(|n| (format!("owner{n}"), [1, 2].map(|at| format!("192.0.{at}.{n}")))).collect();
+    for at in 0..2 {
+        clock.advance(120);
+        owners.iter().for_each(|(user, clients)| assert!(log_in(&throttle, &from(user, &clients[at]), &clock)));
+    }
+    for network in 0..networks {
+        clock.advance(60);
+        for account in 0..accounts {
+            let (user, client) = (format!("mine{account}"), format!("2001:db8:{account:x}:{network:x}::1"));
+            assert!(log_in(&throttle, &from(&user, &client), &clock));
+            assert!(throttle.is_known(&from(&user, &client), clock.now()), "who logged in is known");
+        }
+    }
+    [1, 0].map(|at| {
+        let known = owners.iter().filter(|(user, clients)| throttle.is_known(&from(user, &clients[at]), clock.now()));
+        known.count()
+    })
+}
+
+#[test]
+fn one_account_makes_no_owner_of_another_a_stranger() {
+    assert_eq!(owners_known_after(1, 4 * 1_024), [100, 100]);
+}
+
+#[test]
+fn several_accounts_leave_every_owner_known() {
+    let [newer, older] = owners_known_after(64, 64);
+    assert_eq!(newer, 100, "{older} of the older");
+    assert!(older >= 95, "{older}");
 }
 
 #[test]
@@ -262,6 +315,47 @@ fn a_flood_of_names_frees_no_hot_account() {
     }
     assert!(!guess(&throttle, &hot, &clock), "still hot");
     assert!(log_in(&throttle, &owner, &clock), "and the owner still gets in");
+}
+
+/// Of shared cells: a guess that was let through makes those wait that share a cell with it, for a minute; one that was
+/// refused makes nobody wait.
+#[test]
+fn a_flood_makes_no_more_strangers_wait_than_its_hashed_guesses_and_for_a_minute() {
+    let throttle = Throttle::new(Settings { slots: 1 << 10, ..Settings::default() }, MacKey::new(&[7; 32]));
+    let clock = Clock::fake(1_000_000);
+    let owners: Vec<_> = (0..50).map(|n| (format!("owner{n}"), format!("192.0.2.{n}"))).collect();
+    owners.iter().for_each(|(user, client)| assert!(log_in(&throttle, &from(user, client), &clock)));
+    let bot = |number: usize| (format!("bot{number}"), format!("10.{}.{}.1", number >> 8 & 255, number & 255));
+    let flood = |numbers: std::ops::Range<usize>| {
+        let names = numbers.map(bot);
+        names.filter(|(user, client)| guess(&throttle, &from(user, client), &clock)).count()
+    };
+    let waiting = || {
+        let strangers = (0..1_000).map(|n| (format!("user{n}"), format!("172.16.{}.{}", n >> 8, n & 255)));
+        strangers.filter(|(user, client)| throttle.delayed(&from(user, client), clock.now())).count()
+    };
+    // Every cell is made as hot as it gets.
+    for round in 0..150 {
+        clock.advance(60);
+        flood(round * 400..(round + 1) * 400);
+    }
+    assert!(waiting() > 500, "{}", waiting());
+    clock.advance(60);
+    assert_eq!(waiting(), 0, "a minute after the last guess");
+    let hashed = flood(0..20);
+    // A quarter of 1,024 cells are of accounts, half of addresses, all of pairs: 7 in 1,024 for each guess, and chance.
+    let most = 1_000 * hashed * 7 / 1_024 * 3 / 2;
+    let before = waiting();
+    assert!((1..=most).contains(&before), "{before} after {hashed} guesses, {most} at most");
+    clock.advance(59);
+    let more: usize = (0..50).map(|_| flood(0..20)).sum();
+    println!("{hashed} hashed, {before} of 1,000 wait, {most} at most; {more} more");
+    assert_eq!((more, waiting()), (0, before), "refused guesses lengthen no delay");
+    for (user, client) in &owners {
+        assert!(log_in(&throttle, &from(user, client), &clock), "{user}");
+    }
+    clock.advance(1);
+    assert_eq!(waiting(), 0);
 }
 
 proptest! {
