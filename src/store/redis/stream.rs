@@ -50,7 +50,7 @@ impl Stream {
         let socket = match place {
             Place::Tcp { host, port, .. } => Socket::Tcp(tcp(host, *port, deadline)?),
             #[cfg(unix)]
-            Place::Unix(path) => Socket::Unix(sys::connect(path, left(deadline)?)?),
+            Place::Unix(path) => Socket::Unix(sys::connect(path, deadline)?),
             #[cfg(not(unix))]
             Place::Unix(_) => return Err(ErrorKind::Unsupported.into()),
         };
@@ -172,17 +172,29 @@ impl Read for &Socket {
     }
 }
 
+impl Raw {
+    /// Makes a call of the system, again where a signal broke it: a socket with a limit is not taken up again by the system,
+    /// whatever the handler asks for, and a process that was stopped and goes on needs no handler for it.
+    fn within(&self, mut call: impl FnMut(&Socket) -> io::Result<usize>) -> io::Result<usize> {
+        loop {
+            self.socket.set_limits(left(self.deadline)?)?;
+            match call(&self.socket) {
+                Err(e) if e.kind() == ErrorKind::Interrupted => {}
+                done => return done,
+            }
+        }
+    }
+}
+
 impl Read for Raw {
     fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
-        self.socket.set_limits(left(self.deadline)?)?;
-        self.socket.read_some(into)
+        self.within(|socket| socket.read_some(into))
     }
 }
 
 impl Write for Raw {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.socket.set_limits(left(self.deadline)?)?;
-        self.socket.write_some(bytes)
+        self.within(|socket| socket.write_some(bytes))
     }
 
     fn flush(&mut self) -> io::Result<()> {
