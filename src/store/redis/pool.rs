@@ -131,15 +131,18 @@ impl Pool {
         pooled: bool,
         mut ask: impl FnMut(&mut Connection) -> Result<T, Fault>,
     ) -> Result<T, Fault> {
+        // Looked at before it is asked whether to ask: who is let through just before all is closed belongs to what was.
+        let mut age = self.age.load(Ordering::Acquire);
         let probe = self.allowed()?;
         let mut done = Err(Fault::Down);
         for _ in 0..REDIRECTS {
-            done = self.on_one(kept, deadline, pooled, &mut ask);
+            done = self.on_one(kept, age, deadline, pooled, &mut ask);
             match &done {
                 Err(fault @ Fault::Refused(text)) if fault.code() == "MOVED" && self.way.follows() => {
                     *kept = None;
                     self.age.fetch_add(1, Ordering::AcqRel);
                     self.way.moved(text);
+                    age = self.age.load(Ordering::Acquire);
                 }
                 Err(fault @ Fault::Refused(text)) if fault.code() == "ASK" && self.way.follows() => {
                     done = self.asked_elsewhere(text, deadline, &mut ask);
@@ -148,18 +151,18 @@ impl Pool {
                 _ => break,
             }
         }
-        self.settle(&done, kept, probe);
+        self.settle(&done, kept, age, probe);
         done
     }
 
     fn on_one<T>(
         &self,
         kept: &mut Option<Connection>,
+        age: u64,
         deadline: Instant,
         pooled: bool,
         ask: &mut impl FnMut(&mut Connection) -> Result<T, Fault>,
     ) -> Result<T, Fault> {
-        let age = self.age.load(Ordering::Acquire);
         let good = |mut connection: Connection| {
             let good = connection.age == age && connection.is_quiet();
             good.then_some(connection)
@@ -226,20 +229,23 @@ impl Pool {
         }
     }
 
-    fn settle<T>(&self, done: &Result<T, Fault>, kept: &mut Option<Connection>, probe: bool) {
+    /// `age`: of the connections among which it was made. Where all of those were closed meanwhile, what became of it says
+    /// nothing of the ones of now: a call that hung on a server that is gone must not close those to the next one.
+    fn settle<T>(&self, done: &Result<T, Fault>, kept: &mut Option<Connection>, age: u64, probe: bool) {
         match done {
             Err(fault) => {
                 self.note(fault);
                 // None is left where none could be opened, for whatever the server says to that.
                 if fault.closes() || kept.is_none() {
                     *kept = None;
-                    self.close();
-                    self.begin_rest(probe);
+                    if self.close_all_of(age) || probe {
+                        self.begin_rest(probe);
+                    }
                 } else if probe {
                     self.end_rest();
                 }
             }
-            Ok(_) if self.is_down() => self.end_rest(),
+            Ok(_) if self.is_down() && (probe || self.age.load(Ordering::Acquire) == age) => self.end_rest(),
             Ok(_) => {}
         }
     }
@@ -247,6 +253,19 @@ impl Pool {
     /// Closes all connections; those in use as soon as they come back.
     pub(super) fn close(&self) {
         self.age.fetch_add(1, Ordering::AcqRel);
+        self.forget();
+    }
+
+    /// The same, unless somebody has done it already; whether it was done now.
+    fn close_all_of(&self, age: u64) -> bool {
+        let first = self.age.compare_exchange(age, age + 1, Ordering::AcqRel, Ordering::Acquire).is_ok();
+        if first {
+            self.forget();
+        }
+        first
+    }
+
+    fn forget(&self) {
         self.way.forget();
         self.idle.lock().connections.clear();
     }
@@ -254,7 +273,7 @@ impl Pool {
     fn begin_rest(&self, probe: bool) {
         let mut rest = self.rest.lock();
         let now = Instant::now();
-        // Calls that were under way together fail together: that is one failure.
+        // One of the same age may have been let through behind the first failure: that is one failure.
         if probe || rest.until.is_none() {
             rest.until = Some(now + resolve::jittered(rest.next));
             rest.next = (rest.next * 2).min(LONGEST_REST);

@@ -4,6 +4,7 @@ mod down;
 mod log;
 mod nonsense;
 mod places;
+mod pool;
 mod rows;
 
 use super::*;

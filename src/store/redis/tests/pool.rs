@@ -1,0 +1,78 @@
+//! The connections: what a failure closes and what it leaves, what a panic leaves, and how long one may rest.
+
+use super::*;
+use connection::Connection;
+use fault::Fault;
+use pool::Pool;
+use std::sync::Barrier;
+use std::thread;
+use std::time::Instant;
+
+fn pool(home: &Home, most: usize) -> Pool {
+    let way = resolve::Way::new(Kind::One, vec![Server::parse(&home.server.socket_url()).unwrap()]);
+    Pool::new(way, Login::default(), Duration::from_secs(10), most)
+}
+
+fn ask(pool: &Pool) -> Result<String, Fault> {
+    let deadline = pool.deadline();
+    pool.call(deadline, |connection| number(connection, deadline))
+}
+
+/// What the server calls this connection: another one has another number.
+fn number(connection: &mut Connection, deadline: Instant) -> Result<String, Fault> {
+    connection.one(&[b"CLIENT", b"ID"], deadline).map(|reply| format!("{reply:?}"))
+}
+
+/// Asks as everybody would, until the rest after a failure is over.
+fn until_asked(pool: &Pool) -> String {
+    let until = Instant::now() + Duration::from_secs(20);
+    loop {
+        match ask(pool) {
+            Ok(number) => return number,
+            Err(fault) => assert!(fault == Fault::Down && Instant::now() < until, "{fault:?}"),
+        }
+        thread::sleep(Duration::from_millis(10));
+    }
+}
+
+/// Begins `count` calls, lets one fail while they are under way, and ends them with `late` after what `meanwhile` does.
+fn overlapped(pool: &Pool, late: impl Fn() -> Result<(), Fault> + Sync, meanwhile: impl FnOnce()) {
+    let count = 3;
+    let (begun, over) = (Barrier::new(count + 1), Barrier::new(count + 1));
+    thread::scope(|threads| {
+        for _ in 0..count {
+            threads.spawn(|| {
+                let done = pool.call(pool.deadline(), |_| {
+                    begun.wait();
+                    over.wait();
+                    late()
+                });
+                assert_eq!(done, late());
+            });
+        }
+        begun.wait();
+        assert_eq!(pool.call(pool.deadline(), |_| Err::<(), _>(Fault::Slow)), Err(Fault::Slow));
+        assert!(pool.is_down());
+        meanwhile();
+        over.wait();
+    });
+}
+
+#[test]
+fn a_late_failure_of_an_old_connection_closes_no_new_one() {
+    let home = Home::new();
+    let pool = pool(&home, 8);
+    let mut new = String::new();
+    overlapped(&pool, || Err(Fault::Slow), || new = until_asked(&pool));
+    assert!(!pool.is_down(), "the new ones are good");
+    assert_eq!(ask(&pool).unwrap(), new, "and stay");
+}
+
+#[test]
+fn a_late_success_on_an_old_connection_says_nothing_of_new_ones() {
+    let home = Home::new();
+    let pool = pool(&home, 8);
+    overlapped(&pool, || Ok(()), || {});
+    assert!(pool.is_down(), "who tries next finds out");
+    until_asked(&pool);
+}
