@@ -40,6 +40,31 @@ struct Idle {
     out: usize,
 }
 
+/// One of the connections that there may be. It is given back also by a call that panics, which the host may outlive.
+struct Place<'a> {
+    pool: &'a Pool,
+    connection: Option<Connection>,
+}
+
+impl Drop for Place<'_> {
+    fn drop(&mut self) {
+        let mut idle = self.pool.idle.lock();
+        idle.out -= 1;
+        idle.connections.extend(self.connection.take());
+        drop(idle);
+        self.pool.freed.notify_one();
+    }
+}
+
+/// Held by who tries the server while it is down. Dropped only by a panic: then it has not answered.
+struct Probe<'a>(&'a Pool);
+
+impl Drop for Probe<'_> {
+    fn drop(&mut self) {
+        self.0.begin_rest(true);
+    }
+}
+
 /// The time for which nobody asks.
 struct Rest {
     until: Option<Instant>,
@@ -110,17 +135,8 @@ impl Pool {
         deadline: Instant,
         ask: impl FnMut(&mut Connection) -> Result<T, Fault>,
     ) -> Result<T, Fault> {
-        let mut connection = None;
-        self.place(deadline)?;
-        let done = self.call_on(&mut connection, deadline, true, ask);
-        let mut idle = self.idle.lock();
-        idle.out -= 1;
-        if let Some(connection) = connection {
-            idle.connections.push(connection);
-        }
-        drop(idle);
-        self.freed.notify_one();
-        done
+        let mut place = self.place(deadline)?;
+        self.call_on(&mut place.connection, deadline, true, ask)
     }
 
     /// One call over a connection that the caller keeps; `pooled`: one at rest may be taken for it.
@@ -151,7 +167,8 @@ impl Pool {
                 _ => break,
             }
         }
-        self.settle(&done, kept, age, probe);
+        self.settle(&done, kept, age, probe.is_some());
+        std::mem::forget(probe);
         done
     }
 
@@ -202,7 +219,7 @@ impl Pool {
     }
 
     /// Waits for one of the connections that there may be.
-    fn place(&self, deadline: Instant) -> Result<(), Fault> {
+    fn place(&self, deadline: Instant) -> Result<Place<'_>, Fault> {
         let mut idle = self.idle.lock();
         while idle.out >= self.most {
             if self.freed.wait_until(&mut idle, deadline).timed_out() {
@@ -210,22 +227,22 @@ impl Pool {
             }
         }
         idle.out += 1;
-        Ok(())
+        Ok(Place { pool: self, connection: None })
     }
 
-    /// Whether the server may be asked now; whether this is the one who tries.
-    fn allowed(&self) -> Result<bool, Fault> {
+    /// Whether the server may be asked now; a probe for the one who tries.
+    fn allowed(&self) -> Result<Option<Probe<'_>>, Fault> {
         if !self.is_down() {
-            return Ok(false);
+            return Ok(None);
         }
         let mut rest = self.rest.lock();
         match rest.until {
             Some(until) if rest.probing || Instant::now() < until => Err(Fault::Down),
             Some(_) => {
                 rest.probing = true;
-                Ok(true)
+                Ok(Some(Probe(self)))
             }
-            None => Ok(false),
+            None => Ok(None),
         }
     }
 

@@ -4,6 +4,7 @@ use super::*;
 use connection::Connection;
 use fault::Fault;
 use pool::Pool;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Barrier;
 use std::thread;
 use std::time::Instant;
@@ -75,4 +76,31 @@ fn a_late_success_on_an_old_connection_says_nothing_of_new_ones() {
     overlapped(&pool, || Ok(()), || {});
     assert!(pool.is_down(), "who tries next finds out");
     until_asked(&pool);
+}
+
+#[test]
+fn a_panic_in_a_call_gives_its_place_back() {
+    let home = Home::new();
+    let pool = pool(&home, 1);
+    for _ in 0..3 {
+        let call = || pool.call(pool.deadline(), |_| -> Result<(), Fault> { panic!("as a test wants it") });
+        assert!(catch_unwind(AssertUnwindSafe(call)).is_err());
+        until_asked(&pool);
+    }
+}
+
+#[test]
+fn a_panic_of_who_tries_lets_the_next_one_try() {
+    let home = Home::new();
+    let pool = pool(&home, 4);
+    assert_eq!(pool.call(pool.deadline(), |_| Err::<(), _>(Fault::Slow)), Err(Fault::Slow));
+    let until = Instant::now() + Duration::from_secs(20);
+    let call = || pool.call(pool.deadline(), |_| -> Result<(), Fault> { panic!("as a test wants it") });
+    while catch_unwind(AssertUnwindSafe(call)).is_ok() {
+        assert!(Instant::now() < until, "nobody may try");
+        thread::sleep(Duration::from_millis(10));
+    }
+    assert!(pool.rests(), "it was a failure");
+    until_asked(&pool);
+    assert!(!pool.is_down());
 }
