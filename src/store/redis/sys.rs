@@ -152,13 +152,18 @@ mod tests {
         let folder = crate::crypto::scratch::Scratch::new();
         let path = folder.path("socket");
         let listener = UnixListener::bind(&path).unwrap();
-        let mut waiting = Vec::new();
-        while let Ok(socket) = connect(&path, soon(20)) {
-            waiting.push(socket);
-            assert!(waiting.len() < 100_000, "a queue without an end");
-        }
         let there = path.clone();
-        let (late, _) = pestered(thread::spawn(move || connect(&there, soon(100)).unwrap_err().kind()));
+        let fill = move || {
+            let mut waiting = Vec::new();
+            loop {
+                match connect(&there, soon(100)) {
+                    Ok(socket) => waiting.push(socket),
+                    Err(error) => break (waiting, error.kind()),
+                }
+                assert!(waiting.len() < 100_000, "a queue without an end");
+            }
+        };
+        let ((waiting, late), _) = pestered(thread::spawn(fill));
         assert_eq!(late, ErrorKind::TimedOut, "signals lengthen nothing");
         let taken = thread::spawn(move || {
             thread::sleep(Duration::from_millis(100));
