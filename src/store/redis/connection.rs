@@ -68,14 +68,15 @@ impl Connection {
         let database = self.server.database.to_string();
         let mut words: Vec<Vec<&[u8]>> = Vec::new();
         words.extend(login.auth());
+        let logins = words.len();
         if self.server.database != 0 {
             words.push(vec![b"SELECT", database.as_bytes()]);
         }
         words.push(vec![b"INFO", b"server"]);
         let words: Vec<&[&[u8]]> = words.iter().map(Vec::as_slice).collect();
         let mut last = Reply::Nothing;
-        for reply in self.ask(&words, deadline)? {
-            last = answered(reply)?;
+        for (at, reply) in self.ask(&words, deadline)?.into_iter().enumerate() {
+            last = answered(reply).map_err(|fault| if at < logins { fault.of_login() } else { fault })?;
         }
         let info = Info::read(last)?;
         let version = info.get("redis_version").and_then(|version| version.split('.').next()?.parse().ok());
