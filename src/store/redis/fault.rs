@@ -55,13 +55,22 @@ impl Fault {
         }
     }
 
-    /// Whether the connections are of no use any more: broken, or to a server that is not the one to ask.
+    /// Whether the connections are of no use any more: broken, or to a server that is not the one to ask, or that refuses every
+    /// script. All of them count as down.
     pub(super) fn closes(&self) -> bool {
         match self {
             Fault::Io(..) | Fault::Slow | Fault::Nonsense => true,
             Fault::Refused(_) => matches!(
                 self.code(),
-                "READONLY" | "LOADING" | "MASTERDOWN" | "CLUSTERDOWN" | "NOREPLICAS" | "NOAUTH" | "WRONGPASS"
+                "READONLY"
+                    | "LOADING"
+                    | "MASTERDOWN"
+                    | "CLUSTERDOWN"
+                    | "NOREPLICAS"
+                    | "NOAUTH"
+                    | "WRONGPASS"
+                    | "MISCONF"
+                    | "BUSY"
             ),
             Fault::Down | Fault::Unreadable(_) => false,
         }
@@ -124,7 +133,9 @@ fn refused(code: &str, text: &str) -> String {
             "a revocation was not confirmed by store.replicas replicas: bring them back, or lower the number"
         }
         "OOM" => "the server's memory is full: raise maxmemory",
-        "MISCONF" => "the server cannot write its disk: mend that",
+        "MISCONF" => {
+            "the server could not save to its disk, and refuses everything: mend that, or set stop-writes-on-bgsave-error no"
+        }
         "LOADING" => "the server is loading its data: wait",
         "MASTERDOWN" | "CLUSTERDOWN" => "the server has lost its others: mend the cluster or its replication",
         "TRYAGAIN" => "the cluster is moving this site's keys: wait",
