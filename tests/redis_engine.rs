@@ -227,8 +227,14 @@ fn every_wrong_setting_is_named_and_no_secret_is() {
         (format!("{two}sentinel='a'\ncluster=true\n"), "store.cluster"),
         ("servers=['redis://127.0.0.1/3']\ncluster=true\n".into(), "no database"),
         ("servers=['unix:///run/redis.sock']\nsentinel='a'\n".into(), "not by a socket"),
-        ("servers=['rediss://127.0.0.1', 'redis://127.0.0.2']\nca='ca.pem'\ncluster=true\n".into(), "write all of them rediss://"),
-        ("servers=['redis://127.0.0.1', 'rediss://127.0.0.2']\nca='ca.pem'\nsentinel='a'\n".into(), "write all of them rediss://"),
+        (
+            "servers=['rediss://127.0.0.1', 'redis://127.0.0.2']\nca='ca.pem'\ncluster=true\n".into(),
+            "write all of them rediss://",
+        ),
+        (
+            "servers=['redis://127.0.0.1', 'rediss://127.0.0.2']\nca='ca.pem'\nsentinel='a'\n".into(),
+            "write all of them rediss://",
+        ),
         (format!("{one}user='door'\n"), "store.user needs store.password"),
         (format!("{one}password='OpenSesame'\n"), "env:NAME"),
         (format!("{one}password='env:JANUA_TEST_NO_SUCH'\n"), "JANUA_TEST_NO_SUCH"),

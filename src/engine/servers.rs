@@ -97,9 +97,9 @@ fn servers(section: &StoreSection) -> Result<(Kind, Vec<Server>)> {
             Err(Error::invalid("store.servers: sentinels and clusters are reached by host and port, not by a socket"))
         }
         // Else who keeps the ones of TLS from answering is shown the password by the others.
-        (_, several) if several.iter().any(Server::is_secured) != several.iter().all(Server::is_secured) => {
-            Err(Error::invalid("store.servers: write all of them rediss://, or all of them redis:// where no TLS is to be"))
-        }
+        (_, several) if several.iter().any(Server::is_secured) != several.iter().all(Server::is_secured) => Err(
+            Error::invalid("store.servers: write all of them rediss://, or all of them redis:// where no TLS is to be"),
+        ),
         _ => Ok((kind, servers)),
     }
 }

@@ -9,10 +9,14 @@ use super::fault::{Fault, answered};
 use super::resp::{self, Replies, Reply};
 use super::stream::Stream;
 use std::io::{BufReader, Write};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 /// The oldest server whose scripts say at their beginning that they write: it refuses them where writes are refused.
 const OLDEST: u32 = 7;
+
+/// One that rested longer may have been dropped on its way by something that says nothing of it, and the question that finds
+/// out costs the whole time limit.
+const LONGEST_REST: Duration = Duration::from_secs(60);
 
 pub(super) struct Connection {
     /// With what came in and was not read yet.
@@ -22,6 +26,8 @@ pub(super) struct Connection {
     pub run: String,
     /// Of the pool's connections; those of an older one are closed.
     pub age: u64,
+    /// When it answered last.
+    pub used: Instant,
     /// Each command is one on keys that are on their way here.
     pub asking: bool,
 }
@@ -60,6 +66,7 @@ impl Connection {
             server: server.clone(),
             run: String::new(),
             age: 0,
+            used: Instant::now(),
             asking: false,
         })
     }
@@ -91,8 +98,8 @@ impl Connection {
     }
 
     /// Whether it may be asked once more after some time.
-    pub(super) fn is_quiet(&mut self) -> bool {
-        self.stream.buffer().is_empty() && self.stream.get_mut().is_quiet()
+    pub(super) fn is_usable(&mut self) -> bool {
+        self.used.elapsed() < LONGEST_REST && self.stream.buffer().is_empty() && self.stream.get_mut().is_quiet()
     }
 
     /// Sends the commands together, and reads a reply to each.
@@ -120,6 +127,7 @@ impl Connection {
             }
             replies.push(from.next()?);
         }
+        self.used = Instant::now();
         Ok(replies)
     }
 

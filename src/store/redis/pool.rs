@@ -181,7 +181,7 @@ impl Pool {
         ask: &mut impl FnMut(&mut Connection) -> Result<T, Fault>,
     ) -> Result<T, Fault> {
         let good = |mut connection: Connection| {
-            let good = connection.age == age && connection.is_quiet();
+            let good = connection.age == age && connection.is_usable();
             good.then_some(connection)
         };
         let mut connection = kept.take().and_then(good);

@@ -109,7 +109,8 @@ impl Write for Stream {
     }
 }
 
-fn tcp(host: &str, port: u16, deadline: Instant) -> io::Result<TcpStream> {
+/// Connects to the first of its addresses that takes us in.
+pub(super) fn tcp(host: &str, port: u16, deadline: Instant) -> io::Result<TcpStream> {
     let addresses: Vec<_> = (host, port).to_socket_addrs()?.take(8).collect();
     let mut failed = io::Error::from(ErrorKind::AddrNotAvailable);
     for (at, address) in addresses.iter().enumerate() {
@@ -118,6 +119,8 @@ fn tcp(host: &str, port: u16, deadline: Instant) -> io::Result<TcpStream> {
         match TcpStream::connect_timeout(address, left(deadline)? / turns) {
             Ok(socket) => {
                 socket.set_nodelay(true)?;
+                #[cfg(unix)]
+                sys::keep_alive(&socket)?;
                 return Ok(socket);
             }
             Err(e) => failed = e,

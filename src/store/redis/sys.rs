@@ -1,10 +1,13 @@
-//! Connecting to a socket of this machine within a time limit, which the standard library cannot: where a server stands
-//! still and its queue is full, its `connect` waits for ever. Nothing else here is unsafe.
+//! Two things that the standard library cannot: connecting to a socket of this machine within a time limit (where a server
+//! stands still and its queue is full, its `connect` waits for ever), and keeping a connection that rests alive.
+//!
+//! Used by `stream` alone. Nothing else of this store is unsafe, and nothing here waits without a limit.
 
 #![allow(unsafe_code)]
 
 use super::stream::left;
 use std::io::{self, ErrorKind};
+use std::net::TcpStream;
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::net::UnixStream;
@@ -52,10 +55,35 @@ pub(super) fn connect(path: &Path, deadline: Instant) -> io::Result<UnixStream> 
     }
 }
 
+/// Seconds after which a connection that rests is probed.
+const KEEP_SECS: libc::c_int = 30;
+
+#[cfg(target_vendor = "apple")]
+const KEEP_IDLE: libc::c_int = libc::TCP_KEEPALIVE;
+#[cfg(not(any(target_vendor = "apple", target_os = "openbsd")))]
+const KEEP_IDLE: libc::c_int = libc::TCP_KEEPIDLE;
+
+/// Lets the system probe a connection while it rests, so that what lies between (address translation, a balancer) does not
+/// drop it for its silence.
+pub(super) fn keep_alive(socket: &TcpStream) -> io::Result<()> {
+    set(socket, libc::SOL_SOCKET, libc::SO_KEEPALIVE, 1)?;
+    // OpenBSD knows one span for the whole system.
+    #[cfg(not(target_os = "openbsd"))]
+    set(socket, libc::IPPROTO_TCP, KEEP_IDLE, KEEP_SECS)?;
+    Ok(())
+}
+
+fn set(socket: &TcpStream, level: libc::c_int, name: libc::c_int, value: libc::c_int) -> io::Result<()> {
+    let size = libc::socklen_t::try_from(size_of::<libc::c_int>()).map_err(io::Error::other)?;
+    // SAFETY: the value lives through the call and is as long as it says.
+    let done = unsafe { libc::setsockopt(socket.as_raw_fd(), level, name, (&raw const value).cast(), size) };
+    if done == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
+}
+
 #[cfg(test)]
 mod tests {
     use super::super::address::Place;
-    use super::super::stream::Stream;
+    use super::super::stream::{Stream, tcp};
     use super::*;
     use std::io::{Read, Write};
     use std::net::TcpListener;
@@ -110,11 +138,8 @@ mod tests {
     #[test]
     fn a_signal_breaks_no_call() {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        let place = Place::Tcp {
-            host: "127.0.0.1".to_owned(),
-            port: listener.local_addr().unwrap().port(),
-            tls: false,
-        };
+        let place =
+            Place::Tcp { host: "127.0.0.1".to_owned(), port: listener.local_addr().unwrap().port(), tls: false };
         // More than the buffers of both ends hold.
         let large = 16 << 20;
         let slow = thread::spawn(move || {
@@ -145,6 +170,22 @@ mod tests {
         println!("{sent} signals");
         assert_eq!(done.unwrap(), *b"!");
         slow.join().unwrap();
+    }
+
+    #[test]
+    fn a_connection_that_rests_is_kept_alive() {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let socket = tcp("127.0.0.1", listener.local_addr().unwrap().port(), soon(10_000)).unwrap();
+        let read = |level, name| {
+            let (mut value, mut size): (libc::c_int, libc::socklen_t) = (0, 4);
+            // SAFETY: both live through the call; the value is as long as the size says.
+            let done =
+                unsafe { libc::getsockopt(socket.as_raw_fd(), level, name, (&raw mut value).cast(), &raw mut size) };
+            assert_eq!(done, 0);
+            value
+        };
+        assert_ne!(read(libc::SOL_SOCKET, libc::SO_KEEPALIVE), 0);
+        assert_eq!(read(libc::IPPROTO_TCP, KEEP_IDLE), 30);
     }
 
     #[test]

@@ -104,3 +104,23 @@ fn a_panic_of_who_tries_lets_the_next_one_try() {
     until_asked(&pool);
     assert!(!pool.is_down());
 }
+
+#[test]
+fn a_connection_that_rested_long_is_not_used_again() {
+    let home = Home::new();
+    let pool = pool(&home, 2);
+    let mut kept = None;
+    let mut after = |rested: u64| {
+        if let Some(connection) = &mut kept {
+            let connection: &mut Connection = connection;
+            connection.used -= Duration::from_secs(rested);
+        }
+        let deadline = pool.deadline();
+        pool.call_on(&mut kept, deadline, false, |connection| number(connection, deadline)).unwrap()
+    };
+    let first = after(0);
+    assert_eq!(after(50), first);
+    assert_eq!(after(50), first, "it was used meanwhile");
+    assert_ne!(after(61), first);
+    assert!(!pool.is_down());
+}
