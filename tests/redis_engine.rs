@@ -227,6 +227,14 @@ fn every_wrong_setting_is_named_and_no_secret_is() {
         (format!("{two}sentinel='a'\ncluster=true\n"), "store.cluster"),
         ("servers=['redis://127.0.0.1/3']\ncluster=true\n".into(), "no database"),
         ("servers=['unix:///run/redis.sock']\nsentinel='a'\n".into(), "not by a socket"),
+        (
+            "servers=['rediss://127.0.0.1', 'redis://127.0.0.2']\nca='ca.pem'\ncluster=true\n".into(),
+            "write all of them rediss://",
+        ),
+        (
+            "servers=['redis://127.0.0.1', 'rediss://127.0.0.2']\nca='ca.pem'\nsentinel='a'\n".into(),
+            "write all of them rediss://",
+        ),
         (format!("{one}user='door'\n"), "store.user needs store.password"),
         (format!("{one}password='OpenSesame'\n"), "env:NAME"),
         (format!("{one}password='env:JANUA_TEST_NO_SUCH'\n"), "JANUA_TEST_NO_SUCH"),
@@ -238,6 +246,8 @@ fn every_wrong_setting_is_named_and_no_secret_is() {
         (format!("{secured}ca='ca.pem'\nkey='own.key'\n"), "store.certificate and store.key"),
         (format!("{one}ca='ca.pem'\n"), "rediss://"),
         (format!("{one}timeout='5ms'\n"), "store.timeout"),
+        (format!("{one}timeout='199ms'\nreplicas=1\n"), "store.timeout must be at least \"200ms\""),
+        (format!("{two}sentinel='a'\ntimeout='100ms'\n"), "store.replicas"),
         (format!("{one}timeout='soon'\n"), "is not a span of time"),
         (format!("{one}stale_for='2h'\n"), "store.stale_for"),
         (format!("{one}connections=0\n"), "store.connections"),
@@ -254,6 +264,9 @@ fn every_wrong_setting_is_named_and_no_secret_is() {
         assert!(error.contains("is for store.kind = \"redis\""), "{error}");
     }
     std::fs::set_permissions(folder.join("open"), std::os::unix::fs::PermissionsExt::from_mode(0o600)).unwrap();
+    for short in [format!("{one}timeout='10ms'\n"), format!("{two}sentinel='a'\ntimeout='10ms'\nreplicas=0\n")] {
+        assert!(town.build(RING, &format!("kind='redis'\n{short}"), &town.house.clock).is_ok(), "{short}");
+    }
     let good = format!("kind='redis'\n{one}user='door'\npassword='file:open'\npath='own'\n");
     assert!(town.build(RING, &good, &town.house.clock).is_ok());
     assert!(!folder.join("own").exists(), "building opens nothing");

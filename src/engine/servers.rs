@@ -16,6 +16,9 @@ use std::time::Duration;
 const TIMEOUTS: std::ops::RangeInclusive<Duration> = Duration::from_millis(10)..=Duration::from_secs(60);
 const TIMEOUT: Duration = Duration::from_millis(250);
 
+/// The shortest where replicas are to confirm: they have 100 ms for it, and the way there and back is to fit in as well.
+const CONFIRMED_TIMEOUT: Duration = Duration::from_millis(200);
+
 /// The longest for which what is known may count while the servers are down.
 const LONGEST_STALE: Duration = Duration::from_secs(3600);
 
@@ -40,6 +43,12 @@ pub(crate) fn redis(wanted: &Wanted<'_>, floors: Floors) -> Result<Redis> {
     let replicas = section.replicas.unwrap_or(u32::try_from(several).unwrap_or(0));
     if replicas > 16 {
         return Err(Error::invalid("store.replicas must not be over 16"));
+    }
+    if replicas > 0 && timeout < CONFIRMED_TIMEOUT {
+        return Err(Error::invalid(
+            "store.timeout must be at least \"200ms\" where replicas confirm a log-out, which may take them 100: raise it, or set \
+             store.replicas = 0",
+        ));
     }
     let keys = Keys::new(keyring.site_key("janua/1 store names"), keyring.site_key("janua/1 store values"));
     let settings = Settings {
@@ -87,6 +96,10 @@ fn servers(section: &StoreSection) -> Result<(Kind, Vec<Server>)> {
         (Kind::Sentinel(_) | Kind::Cluster, several) if several.iter().any(Server::is_socket) => {
             Err(Error::invalid("store.servers: sentinels and clusters are reached by host and port, not by a socket"))
         }
+        // Else who keeps the ones of TLS from answering is shown the password by the others.
+        (_, several) if several.iter().any(Server::is_secured) != several.iter().all(Server::is_secured) => Err(
+            Error::invalid("store.servers: write all of them rediss://, or all of them redis:// where no TLS is to be"),
+        ),
         _ => Ok((kind, servers)),
     }
 }

@@ -205,9 +205,7 @@ impl Core {
             Put::Nothing(touch) => Ok(touch),
             Put::WriteNow => self.write_use(record, now),
             Put::Noted => {
-                if self.pending.is_due(now) {
-                    self.flush(now)?;
-                }
+                self.flush_some_if_due(now)?;
                 Ok(Touch::Done)
             }
         }

@@ -9,11 +9,15 @@ use super::fault::{Fault, answered};
 use super::resp::{self, Replies, Reply};
 use super::stream::Stream;
 use std::io::{BufReader, Write};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 /// The oldest server whose scripts say at their beginning that they write: it refuses them where writes are refused. Every
 /// Valkey does.
 const OLDEST: u32 = 7;
+
+/// One that rested longer may have been dropped on its way by something that says nothing of it, and the question that finds
+/// out costs the whole time limit.
+const LONGEST_REST: Duration = Duration::from_secs(60);
 
 pub(super) struct Connection {
     /// With what came in and was not read yet.
@@ -23,6 +27,8 @@ pub(super) struct Connection {
     pub run: String,
     /// Of the pool's connections; those of an older one are closed.
     pub age: u64,
+    /// When it answered last.
+    pub used: Instant,
     /// Each command is one on keys that are on their way here.
     pub asking: bool,
 }
@@ -61,6 +67,7 @@ impl Connection {
             server: server.clone(),
             run: String::new(),
             age: 0,
+            used: Instant::now(),
             asking: false,
         })
     }
@@ -69,14 +76,15 @@ impl Connection {
         let database = self.server.database.to_string();
         let mut words: Vec<Vec<&[u8]>> = Vec::new();
         words.extend(login.auth());
+        let logins = words.len();
         if self.server.database != 0 {
             words.push(vec![b"SELECT", database.as_bytes()]);
         }
         words.push(vec![b"INFO", b"server"]);
         let words: Vec<&[&[u8]]> = words.iter().map(Vec::as_slice).collect();
         let mut last = Reply::Nothing;
-        for reply in self.ask(&words, deadline)? {
-            last = answered(reply)?;
+        for (at, reply) in self.ask(&words, deadline)?.into_iter().enumerate() {
+            last = answered(reply).map_err(|fault| if at < logins { fault.of_login() } else { fault })?;
         }
         let info = Info::read(last)?;
         // Valkey has numbers of its own, and says besides which Redis it stands for, as long as it does.
@@ -93,8 +101,8 @@ impl Connection {
     }
 
     /// Whether it may be asked once more after some time.
-    pub(super) fn is_quiet(&mut self) -> bool {
-        self.stream.buffer().is_empty() && self.stream.get_mut().is_quiet()
+    pub(super) fn is_usable(&mut self) -> bool {
+        self.used.elapsed() < LONGEST_REST && self.stream.buffer().is_empty() && self.stream.get_mut().is_quiet()
     }
 
     /// Sends the commands together, and reads a reply to each.
@@ -122,6 +130,7 @@ impl Connection {
             }
             replies.push(from.next()?);
         }
+        self.used = Instant::now();
         Ok(replies)
     }
 

@@ -42,13 +42,35 @@ impl Fault {
         }
     }
 
-    /// Whether the connections are of no use any more: broken, or to a server that is not the one to ask.
+    /// Of an answer to a password: no word of it is kept but a code that is known, for a server may repeat what it was sent.
+    pub(super) fn of_login(self) -> Fault {
+        match &self {
+            Fault::Refused(_) => match self.code() {
+                "WRONGPASS" | "NOAUTH" | "NOPERM" | "LOADING" | "MASTERDOWN" | "BUSY" | "MISCONF" => {
+                    Fault::Refused(self.code().to_owned())
+                }
+                _ => Fault::Refused("AUTH".to_owned()),
+            },
+            _ => self,
+        }
+    }
+
+    /// Whether the connections are of no use any more: broken, or to a server that is not the one to ask, or that refuses every
+    /// script. All of them count as down.
     pub(super) fn closes(&self) -> bool {
         match self {
             Fault::Io(..) | Fault::Slow | Fault::Nonsense => true,
             Fault::Refused(_) => matches!(
                 self.code(),
-                "READONLY" | "LOADING" | "MASTERDOWN" | "CLUSTERDOWN" | "NOREPLICAS" | "NOAUTH" | "WRONGPASS"
+                "READONLY"
+                    | "LOADING"
+                    | "MASTERDOWN"
+                    | "CLUSTERDOWN"
+                    | "NOREPLICAS"
+                    | "NOAUTH"
+                    | "WRONGPASS"
+                    | "MISCONF"
+                    | "BUSY"
             ),
             Fault::Down | Fault::Unreadable(_) => false,
         }
@@ -98,6 +120,10 @@ impl Fault {
 fn refused(code: &str, text: &str) -> String {
     let mend = match code {
         "WRONGPASS" => "user or password is wrong: correct store.user and store.password",
+        "AUTH" => {
+            "the server does not take a password in this way: see whether it has one for store.user, and has AUTH not renamed; \
+             else take store.password away"
+        }
         "NOAUTH" => "the server asks for a password: set store.password",
         "NOPERM" => "the user may not do that: give it `~janua:* +@all -@dangerous +info` in the server's ACL",
         "READONLY" => "the server is a replica: name its primary, or set store.sentinel",
@@ -108,7 +134,9 @@ fn refused(code: &str, text: &str) -> String {
             "a revocation was not confirmed by store.replicas replicas: bring them back, or lower the number"
         }
         "OOM" => "the server's memory is full: raise maxmemory",
-        "MISCONF" => "the server cannot write its disk: mend that",
+        "MISCONF" => {
+            "the server could not save to its disk, and refuses everything: mend that, or set stop-writes-on-bgsave-error no"
+        }
         "LOADING" => "the server is loading its data: wait",
         "MASTERDOWN" | "CLUSTERDOWN" => "the server has lost its others: mend the cluster or its replication",
         "TRYAGAIN" => "the cluster is moving this site's keys: wait",
@@ -117,9 +145,10 @@ fn refused(code: &str, text: &str) -> String {
         _ => "the server refuses",
     };
     // A server repeats arguments in some of its errors: only its first words are told.
-    let said: String = text.chars().take(80).filter(|c| !c.is_control()).collect();
+    let said = text.split("with args").next().unwrap_or_default();
+    let said: String = said.chars().take(80).filter(|c| !c.is_control()).collect();
     match code {
-        "WRONGPASS" | "NOAUTH" | "MOVED" | "ASK" => mend.to_owned(),
+        "AUTH" | "WRONGPASS" | "NOAUTH" | "MOVED" | "ASK" => mend.to_owned(),
         _ => format!("{mend} (it says: {said})"),
     }
 }
@@ -129,5 +158,17 @@ pub(super) fn answered(reply: Reply) -> Result<Reply, Fault> {
     match reply {
         Reply::Refused(text) => Err(Fault::Refused(text)),
         other => Ok(other),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_server_repeats_is_cut_off() {
+        let said = "ERR unknown command 'HELLO', with args beginning with: 'OpenSesame' 'OpenSesame'";
+        let told = Fault::Refused(said.to_owned()).told("redis://127.0.0.1:6379").message;
+        assert!(told.contains("unknown command 'HELLO'") && !told.contains("OpenSesame"), "{told}");
     }
 }

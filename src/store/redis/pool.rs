@@ -40,6 +40,31 @@ struct Idle {
     out: usize,
 }
 
+/// One of the connections that there may be. It is given back also by a call that panics, which the host may outlive.
+struct Place<'a> {
+    pool: &'a Pool,
+    connection: Option<Connection>,
+}
+
+impl Drop for Place<'_> {
+    fn drop(&mut self) {
+        let mut idle = self.pool.idle.lock();
+        idle.out -= 1;
+        idle.connections.extend(self.connection.take());
+        drop(idle);
+        self.pool.freed.notify_one();
+    }
+}
+
+/// Held by who tries the server while it is down. Dropped only by a panic: then it has not answered.
+struct Probe<'a>(&'a Pool);
+
+impl Drop for Probe<'_> {
+    fn drop(&mut self) {
+        self.0.begin_rest(true);
+    }
+}
+
 /// The time for which nobody asks.
 struct Rest {
     until: Option<Instant>,
@@ -110,17 +135,8 @@ impl Pool {
         deadline: Instant,
         ask: impl FnMut(&mut Connection) -> Result<T, Fault>,
     ) -> Result<T, Fault> {
-        let mut connection = None;
-        self.place(deadline)?;
-        let done = self.call_on(&mut connection, deadline, true, ask);
-        let mut idle = self.idle.lock();
-        idle.out -= 1;
-        if let Some(connection) = connection {
-            idle.connections.push(connection);
-        }
-        drop(idle);
-        self.freed.notify_one();
-        done
+        let mut place = self.place(deadline)?;
+        self.call_on(&mut place.connection, deadline, true, ask)
     }
 
     /// One call over a connection that the caller keeps; `pooled`: one at rest may be taken for it.
@@ -131,15 +147,18 @@ impl Pool {
         pooled: bool,
         mut ask: impl FnMut(&mut Connection) -> Result<T, Fault>,
     ) -> Result<T, Fault> {
+        // Looked at before it is asked whether to ask: who is let through just before all is closed belongs to what was.
+        let mut age = self.age.load(Ordering::Acquire);
         let probe = self.allowed()?;
         let mut done = Err(Fault::Down);
         for _ in 0..REDIRECTS {
-            done = self.on_one(kept, deadline, pooled, &mut ask);
+            done = self.on_one(kept, age, deadline, pooled, &mut ask);
             match &done {
                 Err(fault @ Fault::Refused(text)) if fault.code() == "MOVED" && self.way.follows() => {
                     *kept = None;
                     self.age.fetch_add(1, Ordering::AcqRel);
                     self.way.moved(text);
+                    age = self.age.load(Ordering::Acquire);
                 }
                 Err(fault @ Fault::Refused(text)) if fault.code() == "ASK" && self.way.follows() => {
                     done = self.asked_elsewhere(text, deadline, &mut ask);
@@ -148,20 +167,21 @@ impl Pool {
                 _ => break,
             }
         }
-        self.settle(&done, kept, probe);
+        self.settle(&done, kept, age, probe.is_some());
+        std::mem::forget(probe);
         done
     }
 
     fn on_one<T>(
         &self,
         kept: &mut Option<Connection>,
+        age: u64,
         deadline: Instant,
         pooled: bool,
         ask: &mut impl FnMut(&mut Connection) -> Result<T, Fault>,
     ) -> Result<T, Fault> {
-        let age = self.age.load(Ordering::Acquire);
         let good = |mut connection: Connection| {
-            let good = connection.age == age && connection.is_quiet();
+            let good = connection.age == age && connection.is_usable();
             good.then_some(connection)
         };
         let mut connection = kept.take().and_then(good);
@@ -199,7 +219,7 @@ impl Pool {
     }
 
     /// Waits for one of the connections that there may be.
-    fn place(&self, deadline: Instant) -> Result<(), Fault> {
+    fn place(&self, deadline: Instant) -> Result<Place<'_>, Fault> {
         let mut idle = self.idle.lock();
         while idle.out >= self.most {
             if self.freed.wait_until(&mut idle, deadline).timed_out() {
@@ -207,39 +227,42 @@ impl Pool {
             }
         }
         idle.out += 1;
-        Ok(())
+        Ok(Place { pool: self, connection: None })
     }
 
-    /// Whether the server may be asked now; whether this is the one who tries.
-    fn allowed(&self) -> Result<bool, Fault> {
+    /// Whether the server may be asked now; a probe for the one who tries.
+    fn allowed(&self) -> Result<Option<Probe<'_>>, Fault> {
         if !self.is_down() {
-            return Ok(false);
+            return Ok(None);
         }
         let mut rest = self.rest.lock();
         match rest.until {
             Some(until) if rest.probing || Instant::now() < until => Err(Fault::Down),
             Some(_) => {
                 rest.probing = true;
-                Ok(true)
+                Ok(Some(Probe(self)))
             }
-            None => Ok(false),
+            None => Ok(None),
         }
     }
 
-    fn settle<T>(&self, done: &Result<T, Fault>, kept: &mut Option<Connection>, probe: bool) {
+    /// `age`: of the connections among which it was made. Where all of those were closed meanwhile, what became of it says
+    /// nothing of the ones of now: a call that hung on a server that is gone must not close those to the next one.
+    fn settle<T>(&self, done: &Result<T, Fault>, kept: &mut Option<Connection>, age: u64, probe: bool) {
         match done {
             Err(fault) => {
                 self.note(fault);
                 // None is left where none could be opened, for whatever the server says to that.
                 if fault.closes() || kept.is_none() {
                     *kept = None;
-                    self.close();
-                    self.begin_rest(probe);
+                    if self.close_all_of(age) || probe {
+                        self.begin_rest(probe);
+                    }
                 } else if probe {
                     self.end_rest();
                 }
             }
-            Ok(_) if self.is_down() => self.end_rest(),
+            Ok(_) if self.is_down() && (probe || self.age.load(Ordering::Acquire) == age) => self.end_rest(),
             Ok(_) => {}
         }
     }
@@ -247,6 +270,19 @@ impl Pool {
     /// Closes all connections; those in use as soon as they come back.
     pub(super) fn close(&self) {
         self.age.fetch_add(1, Ordering::AcqRel);
+        self.forget();
+    }
+
+    /// The same, unless somebody has done it already; whether it was done now.
+    fn close_all_of(&self, age: u64) -> bool {
+        let first = self.age.compare_exchange(age, age + 1, Ordering::AcqRel, Ordering::Acquire).is_ok();
+        if first {
+            self.forget();
+        }
+        first
+    }
+
+    fn forget(&self) {
         self.way.forget();
         self.idle.lock().connections.clear();
     }
@@ -254,7 +290,7 @@ impl Pool {
     fn begin_rest(&self, probe: bool) {
         let mut rest = self.rest.lock();
         let now = Instant::now();
-        // Calls that were under way together fail together: that is one failure.
+        // One of the same age may have been let through behind the first failure: that is one failure.
         if probe || rest.until.is_none() {
             rest.until = Some(now + resolve::jittered(rest.next));
             rest.next = (rest.next * 2).min(LONGEST_REST);

@@ -106,7 +106,7 @@ fn primary(sentinel: &Server, name: &str, login: &Login, age: u64, deadline: Ins
     let reply = match asked.one(question, deadline) {
         Err(fault) if fault.code() == "NOAUTH" => {
             let auth = login.auth().ok_or(fault)?;
-            asked.one(&auth, deadline)?;
+            asked.one(&auth, deadline).map_err(Fault::of_login)?;
             asked.one(question, deadline)?
         }
         other => other?,

@@ -47,7 +47,8 @@ impl Core {
         now: Now,
     ) -> Result<Inserted, NotStored> {
         record.key = key;
-        self.flush_if_due(now);
+        // What is not written stays noted, and the failure with it.
+        let _ = self.flush_some_if_due(now);
         let base = self.horizon.revoked.applied();
         let principal = self.keys.principal(&record.principal);
         let call = self.insertion(after, &record, &principal, cap, now)?;

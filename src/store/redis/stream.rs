@@ -50,7 +50,7 @@ impl Stream {
         let socket = match place {
             Place::Tcp { host, port, .. } => Socket::Tcp(tcp(host, *port, deadline)?),
             #[cfg(unix)]
-            Place::Unix(path) => Socket::Unix(sys::connect(path, left(deadline)?)?),
+            Place::Unix(path) => Socket::Unix(sys::connect(path, deadline)?),
             #[cfg(not(unix))]
             Place::Unix(_) => return Err(ErrorKind::Unsupported.into()),
         };
@@ -109,7 +109,8 @@ impl Write for Stream {
     }
 }
 
-fn tcp(host: &str, port: u16, deadline: Instant) -> io::Result<TcpStream> {
+/// Connects to the first of its addresses that takes us in.
+pub(super) fn tcp(host: &str, port: u16, deadline: Instant) -> io::Result<TcpStream> {
     let addresses: Vec<_> = (host, port).to_socket_addrs()?.take(8).collect();
     let mut failed = io::Error::from(ErrorKind::AddrNotAvailable);
     for (at, address) in addresses.iter().enumerate() {
@@ -118,6 +119,8 @@ fn tcp(host: &str, port: u16, deadline: Instant) -> io::Result<TcpStream> {
         match TcpStream::connect_timeout(address, left(deadline)? / turns) {
             Ok(socket) => {
                 socket.set_nodelay(true)?;
+                #[cfg(unix)]
+                sys::keep_alive(&socket)?;
                 return Ok(socket);
             }
             Err(e) => failed = e,
@@ -172,17 +175,29 @@ impl Read for &Socket {
     }
 }
 
+impl Raw {
+    /// Makes a call of the system, again where a signal broke it: a socket with a limit is not taken up again by the system,
+    /// whatever the handler asks for, and a process that was stopped and goes on needs no handler for it.
+    fn within(&self, mut call: impl FnMut(&Socket) -> io::Result<usize>) -> io::Result<usize> {
+        loop {
+            self.socket.set_limits(left(self.deadline)?)?;
+            match call(&self.socket) {
+                Err(e) if e.kind() == ErrorKind::Interrupted => {}
+                done => return done,
+            }
+        }
+    }
+}
+
 impl Read for Raw {
     fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
-        self.socket.set_limits(left(self.deadline)?)?;
-        self.socket.read_some(into)
+        self.within(|socket| socket.read_some(into))
     }
 }
 
 impl Write for Raw {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.socket.set_limits(left(self.deadline)?)?;
-        self.socket.write_some(bytes)
+        self.within(|socket| socket.write_some(bytes))
     }
 
     fn flush(&mut self) -> io::Result<()> {

@@ -18,14 +18,30 @@ const TOUCHES: usize = 32;
 const SWEPT: usize = 8;
 const LISTED: usize = 25;
 
+/// A note that is this old is due.
+const WAITED_US: i64 = 1_000_000;
+
 /// What a live row is in the answer of `list.lua`.
 const ROW_PARTS: usize = 7;
 
 impl Core {
     /// Writes all noted uses down, many in one call.
     pub(super) fn flush(&self, now: Now) -> Known<()> {
+        self.flush_in(usize::MAX, now)
+    }
+
+    /// Writes some noted uses down if they have waited long enough: who brings a request waits for one call, not for all.
+    pub(super) fn flush_some_if_due(&self, now: Now) -> Known<()> {
+        if self.pending.is_due(now) { self.flush_in(1, now) } else { Ok(()) }
+    }
+
+    /// The same in so many calls at most.
+    fn flush_in(&self, calls: usize, now: Now) -> Known<()> {
         let mut notes = self.pending.take();
-        while !notes.is_empty() {
+        for _ in 0..calls {
+            if notes.is_empty() {
+                return Ok(());
+            }
             let rest = notes.split_off(notes.len().min(TOUCHES));
             let records: Vec<&Record> = notes.iter().map(|record| &**record).collect();
             if let Err(error) = self.write_uses(&records, now) {
@@ -35,11 +51,16 @@ impl Core {
             }
             notes = rest;
         }
+        if !notes.is_empty() {
+            // What is left has waited as long as what was written: whoever comes next goes on.
+            let since = Now { boot_us: now.boot_us.saturating_sub(WAITED_US), ..now };
+            self.pending.put_back(notes, since);
+        }
         Ok(())
     }
 
     /// Writes noted uses down if they have waited long enough: somebody is about to judge sessions by their rows.
-    pub(super) fn flush_if_due(&self, now: Now) {
+    fn flush_if_due(&self, now: Now) {
         if self.pending.is_due(now) {
             // What is not written stays noted, and the failure with it.
             let _ = self.flush(now);

@@ -163,3 +163,53 @@ fn a_server_that_may_not_be_used_is_left_in_peace_as_one_that_is_down() {
     assert!(rested > 0, "nobody asks a second time at once");
     assert!(store.tend(home.now()).unwrap_err().message.contains("store.password"));
 }
+
+/// A server that is there and refuses everything is as good as one that is away.
+fn counts_as_down(home: &Home, word: &str, refuse: impl FnOnce(), mend: impl FnOnce()) {
+    let stale_for = Duration::from_secs(90);
+    let store = attached(Settings { stale_for, ..home.settings() }, &home.clock);
+    let key = home.login(&store, "Aladdin", 1);
+    refuse();
+    home.clock.advance_ms(101);
+    assert_eq!(home.why(&store, &key), None, "what is known counts on");
+    let error = store.tend(home.now()).unwrap_err().message;
+    assert!(error.contains(word), "{error}");
+    assert_eq!(home.end(&store, key), Err(Unavailable));
+    mend();
+    until_back(home, &store);
+    assert!(home.end(&store, key).is_ok());
+}
+
+#[test]
+fn a_server_that_cannot_write_its_disk_is_down() {
+    let home = Home::new();
+    let refuse = || {
+        // A file cannot take a folder's place.
+        std::fs::create_dir(home.server.folder.join("dump.rdb")).unwrap();
+        home.server.ask(&["CONFIG", "SET", "save", "3600 1"]);
+        home.server.ask(&["BGSAVE"]);
+        let until = Instant::now() + Duration::from_secs(20);
+        while !home.server.ask(&["INFO", "persistence"]).contains("rdb_last_bgsave_status:err") {
+            assert!(Instant::now() < until, "it was saved");
+            std::thread::sleep(Duration::from_millis(20));
+        }
+    };
+    let mend = || drop(home.server.ask(&["CONFIG", "SET", "stop-writes-on-bgsave-error", "no"]));
+    counts_as_down(&home, "stop-writes-on-bgsave-error", refuse, mend);
+}
+
+#[test]
+fn a_server_that_is_busy_with_a_script_is_down() {
+    let home = Home::of(&["--busy-reply-threshold", "50"]);
+    let socket = home.server.folder.join("socket");
+    let refuse = || {
+        let mut endless = std::os::unix::net::UnixStream::connect(&socket).unwrap();
+        std::io::Write::write_all(&mut endless, b"EVAL \"while true do end\" 0\r\n").unwrap();
+        let until = Instant::now() + Duration::from_secs(20);
+        while !home.server.ask(&["PING"]).contains("BUSY") {
+            assert!(Instant::now() < until, "it answers still");
+            std::thread::sleep(Duration::from_millis(20));
+        }
+    };
+    counts_as_down(&home, "a script that does not end", refuse, || drop(home.server.ask(&["SCRIPT", "KILL"])));
+}

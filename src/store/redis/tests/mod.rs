@@ -1,5 +1,6 @@
 //! Tests of what `redis` alone promises, against a real server; the rules of every store are in `store::suite`.
 
+mod connections;
 mod down;
 mod log;
 mod nonsense;

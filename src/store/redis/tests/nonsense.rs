@@ -112,9 +112,42 @@ fn a_reply_too_many_is_noticed_before_the_next_question() {
     let url = serve(|_, n| Some(if n == 0 { INFO.to_vec() } else { b"+PONG\r\n+PONG\r\n".to_vec() }));
     let (server, deadline) = (Server::parse(&url).unwrap(), Instant::now() + Duration::from_secs(10));
     let mut connection = connection::Connection::open(&server, &Login::default(), 0, deadline).unwrap();
-    assert!(connection.is_quiet());
+    assert!(connection.is_usable());
     connection.one(&[b"PING"], deadline).unwrap();
-    assert!(!connection.is_quiet(), "it would be the answer to another question");
+    assert!(!connection.is_usable(), "it would be the answer to another question");
+}
+
+#[test]
+fn what_repeats_a_password_is_not_repeated() {
+    const ECHO: [&[u8]; 3] = [
+        b"-ERR unknown command 'AUTH', with args beginning with: 'OpenSesame' \r\n",
+        b"-ERR no such word: OpenSesame\r\n",
+        b"-OpenSesame\r\n",
+    ];
+    // One answer to the three commands of a greeting would do; a sentinel says first that it asks for a password.
+    let scripts: [(Script, Script); 3] = [
+        (
+            |_, _| Some(ECHO[0].repeat(2)),
+            |_, n| Some(if n == 0 { b"-NOAUTH a\r\n".to_vec() } else { ECHO[0].to_vec() }),
+        ),
+        (
+            |_, _| Some(ECHO[1].repeat(2)),
+            |_, n| Some(if n == 0 { b"-NOAUTH a\r\n".to_vec() } else { ECHO[1].to_vec() }),
+        ),
+        (
+            |_, _| Some(ECHO[2].repeat(2)),
+            |_, n| Some(if n == 0 { b"-NOAUTH a\r\n".to_vec() } else { ECHO[2].to_vec() }),
+        ),
+    ];
+    for (server, sentinel) in scripts {
+        for (script, kind) in [(server, Kind::One), (sentinel, Kind::Sentinel("door".to_owned()))] {
+            let password = Some(Secret::new(b"OpenSesame".to_vec()));
+            let login = Login { password, ..Login::default() };
+            let store = Redis::new(Settings { kind, login, ..settings(&serve(script)) }, Clock::fake(1_700_000_000));
+            let error = store.attach().unwrap_err().message;
+            assert!(error.contains("store.password") && !error.contains("OpenSesame"), "{error}");
+        }
+    }
 }
 
 fn refused(what: &str, script: Script) {

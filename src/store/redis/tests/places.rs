@@ -45,6 +45,18 @@ fn a_user_of_the_servers_needs_no_more_rights_than_the_manual_says() {
     }
 }
 
+#[test]
+fn no_answer_to_a_password_repeats_it() {
+    let home = Home::of(&["--rename-command", "AUTH", "GREET"]);
+    for user in [None, Some("door")] {
+        let error = home.refused(Settings { login: login("OpenSesame", user), ..home.settings() });
+        assert!(error.contains("store.password") && !error.contains("OpenSesame"), "{error}");
+    }
+    let home = Home::new();
+    let error = home.refused(Settings { login: login("OpenSesame", None), ..home.settings() });
+    assert!(error.contains("store.password"), "a server that asks for none: {error}");
+}
+
 /// Makes a certificate of a name, vouched for by itself.
 fn certificate(folder: &Path, name: &str, subject: &str) {
     let file = |end: &str| folder.join(format!("{name}.{end}")).display().to_string();
