@@ -61,6 +61,7 @@ impl Head {
 /// The environment.
 pub(super) struct Log {
     pub env: Env<WithoutTls>,
+    pub file: room::File,
     meta: Table,
     log: Table,
     idx: Table,
@@ -83,7 +84,8 @@ impl Log {
     /// sessions, has lost revocations: everything issued before now is refused from here on.
     pub(super) fn open(env: Env<WithoutTls>, high: u64, now: Now) -> Result<Log> {
         let [meta, log, idx, ends, documents] = tables::open(&env, ["meta", "log", "idx", "ends", "documents"])?;
-        let log = Log { env, meta, log, idx, ends, documents };
+        let file = room::File::of_revocations(&env).map_err(|e| super::place::explained(&e, env.path()))?;
+        let log = Log { env, file, meta, log, idx, ends, documents };
         let settled = log.env.write_txn().and_then(|mut w| {
             let head = log.meta.get(&w, HEAD)?.map(|bytes| Head::read(bytes).ok_or_else(damaged)).transpose()?;
             let lost = head.is_none_or(|head| head.seq < high);
@@ -106,14 +108,13 @@ impl Log {
 
     /// Keeps some of the disk free, so that a revocation has room when log-ins have none.
     pub(super) fn keep_room(&self) -> heed::Result<()> {
-        let file = room::File::of_revocations(&self.env);
         let tables = [&self.meta, &self.log, &self.idx, &self.ends];
-        if file.lacks(&*self.env.read_txn()?, &tables)?.is_none() {
+        if self.file.lacks(&*self.env.read_txn()?, &tables)?.is_none() {
             return Ok(());
         }
         let w = self.env.write_txn()?;
-        match file.lacks(&w, &tables)? {
-            Some(bytes) => file.grow(bytes),
+        match self.file.lacks(&w, &tables)? {
+            Some(bytes) => self.file.grow(bytes),
             None => Ok(()),
         }
     }

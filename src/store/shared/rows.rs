@@ -22,6 +22,7 @@ use std::ops::Bound;
 /// The environment.
 pub(super) struct Rows {
     pub env: Env<WithoutTls>,
+    pub file: room::File,
     meta: Table,
     rows: Table,
     people: Table,
@@ -68,7 +69,8 @@ pub(super) struct Held {
 impl Rows {
     pub(super) fn open(env: Env<WithoutTls>) -> Result<Rows> {
         let [meta, rows, people, due] = tables::open(&env, ["meta", "rows", "people", "due"])?;
-        Ok(Rows { env, meta, rows, people, due })
+        let file = room::File::of_sessions(&env).map_err(|e| super::place::explained(&e, env.path()))?;
+        Ok(Rows { env, file, meta, rows, people, due })
     }
 
     /// The highest seq that a session was ever stored with.
@@ -131,9 +133,8 @@ impl Rows {
 
     /// Keeps some of the disk free. `w` is new.
     pub(super) fn keep_room(&self, w: &RwTxn<'_>) -> heed::Result<()> {
-        let file = room::File::of_sessions(&self.env);
-        match file.lacks(w, &[&self.meta, &self.rows, &self.people, &self.due])? {
-            Some(bytes) => file.grow(bytes),
+        match self.file.lacks(w, &[&self.meta, &self.rows, &self.people, &self.due])? {
+            Some(bytes) => self.file.grow(bytes),
             None => Ok(()),
         }
     }

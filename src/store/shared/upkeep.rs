@@ -110,16 +110,20 @@ impl Core {
 
     /// A store whose files were put away or replaced is no store any more: others would not hear of what is revoked here.
     fn find_replaced(&self) -> Result<(), Error> {
-        let same = |env: &heed::Env<heed::WithoutTls>| {
-            let ours = env.try_clone_inner_file().ok().and_then(|file| file.metadata().ok());
-            let there = std::fs::metadata(env.path().join("data.mdb")).ok();
-            ours.as_ref().map(identity) == there.as_ref().map(identity) && there.is_some()
-        };
         // What was away once is not trusted again: others may have made a store of their own meanwhile.
-        if !self.replaced.load(Ordering::Relaxed) && same(&self.rows.env) && same(&self.log.env) {
-            return Ok(());
+        if !self.replaced.load(Ordering::Relaxed) {
+            let looked = [&self.rows.file, &self.log.file].map(|file| {
+                file.is_replaced().unwrap_or_else(|e| {
+                    // That nobody could look says nothing about the files: it is told, and looked at again next time.
+                    let Unavailable = self.failed(e.into());
+                    false
+                })
+            });
+            if looked == [false; 2] {
+                return Ok(());
+            }
+            self.replaced.store(true, Ordering::Relaxed);
         }
-        self.replaced.store(true, Ordering::Relaxed);
         let text = "the store's files were moved away or replaced under this process: restart it";
         Err(Error::unavailable(format!("{}: {text}", self.path.display())))
     }
@@ -232,15 +236,4 @@ fn is_full(error: &heed::Error) -> bool {
         }
         _ => false,
     }
-}
-
-#[cfg(unix)]
-fn identity(file: &std::fs::Metadata) -> (u64, u64) {
-    use std::os::unix::fs::MetadataExt;
-    (file.dev(), file.ino())
-}
-
-#[cfg(not(unix))]
-fn identity(_: &std::fs::Metadata) -> (u64, u64) {
-    (0, 0)
 }
