@@ -87,8 +87,21 @@ impl Core {
 
     /// Notes what went wrong.
     pub(super) fn failed(&self, error: heed::Error) -> Unavailable {
-        *self.fault.lock() = Some(explained(&error, &self.path));
+        self.tell(self.explained(&error));
         Unavailable
+    }
+
+    pub(super) fn tell(&self, fault: Error) {
+        *self.fault.lock() = Some(fault);
+    }
+
+    pub(super) fn explained(&self, error: &heed::Error) -> Error {
+        match error {
+            heed::Error::Io(e) if let Some(full) = e.get_ref().and_then(|e| e.downcast_ref::<log::Full>()) => {
+                Error::unavailable(format!("{}: {full}", self.path.display()))
+            }
+            other => explained(other, &self.path),
+        }
     }
 
     /// What went wrong since this was asked last.

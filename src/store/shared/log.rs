@@ -69,6 +69,26 @@ pub(super) struct Log {
     documents: Table,
 }
 
+/// What the end of one session may take in the log, with the floor for its tokens: three entries for each, some of them
+/// on pages that are half full.
+const END: u64 = 512;
+
+/// The map is as full as it may get.
+#[derive(Debug)]
+pub(super) struct Full;
+
+impl std::error::Error for Full {}
+
+impl std::fmt::Display for Full {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("the log of revocations is full: nobody can be logged out until it has forgotten older ones")
+    }
+}
+
+fn full() -> heed::Error {
+    heed::Error::Io(std::io::Error::other(Full))
+}
+
 fn damaged() -> heed::Error {
     heed::Error::Mdb(heed::MdbError::Corrupted)
 }
@@ -106,9 +126,24 @@ impl Log {
         self.meta.get(r, HEAD)?.and_then(Head::read).ok_or_else(damaged)
     }
 
+    fn tables(&self) -> [&Table; 5] {
+        [&self.meta, &self.log, &self.idx, &self.ends, &self.documents]
+    }
+
+    /// Whether what is new has to wait, so that all of `live` sessions can be ended still.
+    pub(super) fn is_full(&self, live: u64) -> heed::Result<bool> {
+        self.file.fills(&*self.env.read_txn()?, &self.tables(), live.saturating_mul(END), room::NEW)
+    }
+
+    /// Bytes of the map that are in use.
+    #[cfg(test)]
+    pub(super) fn used(&self) -> u64 {
+        self.file.used(&self.env.read_txn().unwrap(), &self.tables()).unwrap()
+    }
+
     /// Keeps some of the disk free, so that a revocation has room when log-ins have none.
     pub(super) fn keep_room(&self) -> heed::Result<()> {
-        let tables = [&self.meta, &self.log, &self.idx, &self.ends];
+        let tables = self.tables();
         if self.file.lacks(&*self.env.read_txn()?, &tables)?.is_none() {
             return Ok(());
         }
@@ -121,7 +156,17 @@ impl Log {
 
     /// Writes the entries down, each under a number of its own, and returns the last. The only way in.
     pub(super) fn append(&self, entries: &[Entry], now: Now) -> heed::Result<u64> {
+        self.write(entries, now).map_err(|error| match error {
+            heed::Error::Mdb(heed::MdbError::MapFull) => full(),
+            other => other,
+        })
+    }
+
+    fn write(&self, entries: &[Entry], now: Now) -> heed::Result<u64> {
         let mut w = self.env.write_txn()?;
+        if !entries.is_empty() && self.file.fills(&w, &self.tables(), 0, room::ENDS)? {
+            return Err(full());
+        }
         let mut head = self.head(&w)?;
         for entry in entries {
             head.seq = head.seq.saturating_add(1).max(micros(now));
@@ -248,23 +293,33 @@ impl Log {
         Ok(looked)
     }
 
-    /// Shortens the log to what came after `before`, when it is longer than `length`.
-    pub(super) fn trim(&self, before: u64, length: u64) -> heed::Result<()> {
+    /// Shortens the log to what came after `before`, when it is longer than `length`: by no more than `budget` entries.
+    /// Whether there are more.
+    pub(super) fn trim(&self, before: u64, length: u64, budget: usize) -> heed::Result<bool> {
+        let old = |r: &RoTxn<'_>| -> heed::Result<Option<u64>> {
+            let mut last = None;
+            for row in self.log.iter(r)?.take(budget) {
+                let (number, _) = split(row?.0)?;
+                last = (number <= before).then_some(number).or(last);
+            }
+            Ok(last)
+        };
         {
             let r = self.env.read_txn()?;
             let oldest = self.log.first(&r)?.map(|(number, _)| split(number)).transpose()?;
             if self.log.len(&r)? <= length || oldest.is_none_or(|(number, _)| number >= before) {
-                return Ok(());
+                return Ok(false);
             }
         }
         let mut w = self.env.write_txn()?;
         let mut head = self.head(&w)?;
-        let upto = before.min(head.seq);
+        let Some(upto) = old(&w)? else { return Ok(false) };
         let end = upto.to_be_bytes();
-        self.log.delete_range(&mut w, &(Bound::Unbounded, Bound::Included(&end[..])))?;
+        let gone = self.log.delete_range(&mut w, &(Bound::Unbounded, Bound::Included(&end[..])))?;
         head.trimmed = head.trimmed.max(upto);
         self.meta.put(&mut w, HEAD, &head.bytes())?;
-        w.commit()
+        w.commit()?;
+        Ok(gone == budget)
     }
 }
 

@@ -192,6 +192,10 @@ impl Store for Shared {
         Ok(core.fresh.revoked.applied())
     }
 
+    fn admits(&self) -> Result<(), Unavailable> {
+        self.core()?.admits()
+    }
+
     fn insert(&self, key: Digest, record: Record, cap: usize, now: Now) -> Result<Inserted, NotStored> {
         self.core()?.insert(After::Nothing, key, record, cap, now)
     }

@@ -17,6 +17,12 @@ use std::path::PathBuf;
 const SESSIONS: u64 = 4 << 20;
 const REVOCATIONS: u64 = 1 << 20;
 
+/// Of a map what is new may fill so many hundredths: the rest is for touches, tombstones and log-outs.
+pub(super) const NEW: u64 = 85;
+
+/// And log-outs so many: the rest is for forgetting, which writes pages anew before it gives the old ones back.
+pub(super) const ENDS: u64 = 95;
+
 /// A file grows by so much at a time.
 const STEP: u64 = 1 << 20;
 
@@ -26,6 +32,7 @@ pub(super) struct File {
     path: PathBuf,
     identity: (u64, u64),
     page: u64,
+    map: u64,
     free: u64,
 }
 
@@ -41,10 +48,11 @@ impl File {
     fn of(env: &Env<WithoutTls>, free: u64) -> heed::Result<File> {
         let file = env.try_clone_inner_file()?;
         let identity = identity(&file.metadata()?);
+        let map = env.info().map_size as u64;
         // Of a small map no more than a quarter.
-        let free = free.min(env.info().map_size as u64 / 4);
+        let free = free.min(map / 4);
         let page = u64::from(env.unnamed_database_stat().page_size);
-        Ok(File { file, path: env.path().join("data.mdb"), identity, page, free })
+        Ok(File { file, path: env.path().join("data.mdb"), identity, page, map, free })
     }
 
     /// Whether another file lies in its place, or none. Errors: nobody knows.
@@ -56,9 +64,20 @@ impl File {
         }
     }
 
+    /// Whether what stands in `tables`, with `owed` bytes that are still to come, fills so many hundredths of the map.
+    pub(super) fn fills(&self, r: &RoTxn<'_>, tables: &[&Table], owed: u64, hundredths: u64) -> heed::Result<bool> {
+        let used = self.used(r, tables)?.saturating_add(owed);
+        Ok(used.saturating_mul(100) >= self.map.saturating_mul(hundredths))
+    }
+
+    /// Bytes of the pages that are in use.
+    pub(super) fn used(&self, r: &RoTxn<'_>, tables: &[&Table]) -> heed::Result<u64> {
+        Ok((pages(r, tables)? as u64).saturating_mul(self.page))
+    }
+
     /// Bytes by which the file is too short for what stands in `tables`; `None` when it is not.
     pub(super) fn lacks(&self, r: &RoTxn<'_>, tables: &[&Table]) -> heed::Result<Option<u64>> {
-        let needed = (pages(r, tables)? as u64).saturating_mul(self.page).saturating_add(self.free);
+        let needed = self.used(r, tables)?.saturating_add(self.free);
         Ok(needed.checked_sub(self.size()?).filter(|lacking| *lacking > 0))
     }
 
@@ -91,7 +110,7 @@ fn identity(_: &fs::Metadata) -> (u64, u64) {
 }
 
 /// Pages that are in use, but for the few that say which are free.
-pub(super) fn pages(r: &RoTxn<'_>, tables: &[&Table]) -> heed::Result<usize> {
+fn pages(r: &RoTxn<'_>, tables: &[&Table]) -> heed::Result<usize> {
     let mut pages = 0;
     for table in tables {
         let stat = table.stat(r)?;

@@ -29,9 +29,6 @@ pub(super) struct Rows {
     due: Table,
 }
 
-/// Of how many hundred pages new sessions may take so many: the rest is for touches, tombstones and log-outs.
-const FILL_PERCENT: usize = 85;
-
 fn damaged() -> heed::Error {
     heed::Error::Mdb(MdbError::Corrupted)
 }
@@ -120,15 +117,16 @@ impl Rows {
 
     /// Live sessions, over ones that were not swept among them.
     pub(super) fn count(&self) -> heed::Result<u64> {
-        let r = self.env.read_txn()?;
-        self.people.len(&r)
+        self.live(&*self.env.read_txn()?)
+    }
+
+    pub(super) fn live(&self, r: &RoTxn<'_>) -> heed::Result<u64> {
+        self.people.len(r)
     }
 
     /// Whether there is no room for new sessions.
     pub(super) fn is_full(&self, r: &RoTxn<'_>) -> heed::Result<bool> {
-        let pages = room::pages(r, &[&self.rows, &self.people, &self.due])?;
-        let size = usize::try_from(self.env.unnamed_database_stat().page_size).unwrap_or(4096);
-        Ok(pages.saturating_mul(100) >= (self.env.info().map_size / size).saturating_mul(FILL_PERCENT))
+        self.file.fills(r, &[&self.rows, &self.people, &self.due], 0, room::NEW)
     }
 
     /// Keeps some of the disk free. `w` is new.

@@ -1,5 +1,6 @@
 //! Tests of what `shared` alone promises; the rules of every store are in `store::suite`.
 
+mod full;
 mod late;
 
 use super::*;

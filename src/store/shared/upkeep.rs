@@ -6,7 +6,6 @@
 use super::codec::Row;
 use super::core::Core;
 use super::log;
-use super::place::explained;
 use super::rows::Rows;
 use crate::base::{Error, Now};
 use crate::crypto::digest::Digest;
@@ -22,6 +21,9 @@ use std::sync::atomic::Ordering;
 /// later: twice the pages of a step have to go into what `room` keeps. A row that is looked at may change four pages.
 const STEP: usize = 64;
 const TOUCHES: usize = 256;
+
+/// Entries that leave the log in one commit.
+const TRIMMED: usize = 4096;
 
 /// What LMDB says of a write that the disk took only a part of: `EIO`.
 const SHORT: i32 = 5;
@@ -86,9 +88,11 @@ impl Core {
             self.rows.env.clear_stale_readers()?;
             self.log.env.clear_stale_readers()?;
             self.tick(now)?;
-            self.log.trim(micros(now).saturating_sub(LOG_SECS * 1_000_000), LOG_ENTRIES)
+            let before = micros(now).saturating_sub(LOG_SECS * 1_000_000);
+            while in_steps(TRIMMED, |step| self.log.trim(before, LOG_ENTRIES, step))? {}
+            Ok(())
         };
-        let tidied = tidy().map_err(|e| explained(&e, &self.path));
+        let tidied = tidy().map_err(|e: heed::Error| self.explained(&e));
         match (self.fault(), flushed) {
             (Some(fault), _) => Err(fault),
             (None, Err(Unavailable)) => Err(Error::unavailable(format!("{}: did not answer", self.path.display()))),
@@ -142,10 +146,10 @@ impl Core {
         }
         while looked < budget {
             let step = STEP.min(budget - looked);
-            let done = self.log.forget(now, step)?;
-            looked += done;
-            if done < step {
-                break;
+            // Fewer than asked for may also have been all that there was room for.
+            match in_steps(step, |step| self.log.forget(now, step))? {
+                0 => break,
+                done => looked += done,
             }
         }
         Ok(looked)
@@ -223,6 +227,16 @@ impl Core {
         let mut rows: Vec<Listed> = read().map_err(|e| self.failed(e))?;
         rows.sort_unstable_by_key(|row| (row.created, row.reference));
         Ok(rows)
+    }
+}
+
+/// Does `work` with a budget of `step`, or of less where there is no room for the pages that so much writes anew.
+fn in_steps<T>(mut step: usize, mut work: impl FnMut(usize) -> heed::Result<T>) -> heed::Result<T> {
+    loop {
+        match work(step) {
+            Err(error) if step > 1 && is_full(&error) => step /= 4,
+            done => return done,
+        }
     }
 }
 
