@@ -320,8 +320,12 @@ impl Core {
 
     /// An entry that is kept for as long as anything lives.
     fn floor(&self, what: What, now: Now) -> Entry {
-        let until = now.unix().saturating_add(i64::from(self.longest_secs)).saturating_add(MARGIN_SECS);
-        Entry { what, floor: None, until: Some(until) }
+        Entry { what, floor: None, until: Some(now.unix().saturating_add(self.keep_secs())) }
+    }
+
+    /// Seconds for which a floor is kept.
+    pub(super) fn keep_secs(&self) -> i64 {
+        i64::from(self.longest_secs).saturating_add(MARGIN_SECS)
     }
 
     /// Ends a session, the one that went on from it, and the tokens that were made from them; those of `origin` in any
@@ -376,7 +380,7 @@ impl Core {
 
     /// Takes over floors that a users file remembers and this log does not have.
     pub(super) fn recall(&self, floors: &[(String, u64)], now: Now) -> Result<(), Unavailable> {
-        let keep = i64::from(self.longest_secs).saturating_add(MARGIN_SECS);
+        let keep = self.keep_secs();
         let missing = || -> heed::Result<Vec<Entry>> {
             let r = self.log.env.read_txn()?;
             let mut missing = Vec::new();

@@ -83,7 +83,7 @@ impl Core {
         let flushed = self.flush(now);
         // A process that nobody asks for long would have much to read at its next check.
         let _ = self.catch_up();
-        self.fresh.revoked.purge();
+        self.fresh.revoked.purge(micros(now).saturating_sub(self.keep_secs().unsigned_abs() * 1_000_000));
         let tidy = || {
             self.rows.env.clear_stale_readers()?;
             self.log.env.clear_stale_readers()?;

@@ -92,3 +92,27 @@ fn a_log_that_is_full_to_the_brim_can_still_forget() {
     core.log.floors(&core.log.env.read_txn().unwrap(), |_, _| kept += 1).unwrap();
     assert_eq!((kept, store.tend(home.clock.now())), (0, Ok(())));
 }
+
+#[test]
+fn a_floor_goes_from_memory_when_nothing_can_live_that_it_kills_and_not_before() {
+    let home = Home::new();
+    let store = home.open();
+    let token = store.seq().unwrap();
+    let dead = || {
+        let is =
+            |name: &str, id: &[u8; 8], chosen: Option<&Digest>| store.token_revoked(name, id, chosen, token).unwrap();
+        [is("AlexK", &[9; 8], None), is("Aladdin", &[7; 8], None), is("Aladdin", &[9; 8], Some(&key(1)))]
+    };
+    home.clock.advance(10);
+    for what in [Revocation::Principal("AlexK"), Revocation::Key([7; 8]), Revocation::Chosen(key(1))] {
+        home.revoke(&store, what);
+    }
+    let held = || store.core().unwrap().fresh.revoked.sizes().1;
+    for (wait, kept) in [(LONG - 5, 3), (10, 0)] {
+        home.clock.advance(wait);
+        store.tend(home.clock.now()).unwrap();
+        assert_eq!((held(), dead()), (kept, [kept == 3; 3]));
+    }
+    home.revoke(&store, Revocation::Principal("AlexK"));
+    assert_eq!((held(), dead()), (1, [true, false, false]));
+}
