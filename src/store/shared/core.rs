@@ -133,6 +133,11 @@ impl Core {
         }
     }
 
+    /// Drops a copy that was found idle, for its row says otherwise: the next check reads that.
+    pub(super) fn drop_idle(&self, key: &Digest) {
+        self.copies.remove_if(key, |copy| copy.record.death() == Some(Dead::Idle));
+    }
+
     pub(super) fn check(&self, key: &Digest, now: Now) -> Known<Answer<Arc<Record>>> {
         self.catch_up()?;
         if let Some(copy) = self.copies.get(key).filter(|copy| copy.is_young(now)) {

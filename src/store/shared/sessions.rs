@@ -287,11 +287,16 @@ impl Core {
         }
         if let Some(copy) = self.copies.get(record.key()) {
             match (copy.record.death(), copy.record.last_used_boot()) {
-                (Some(dead), _) => return Ok(Err(dead)),
-                (None, used) => record.advance(used.unwrap_or(i64::MIN)),
+                // That it is idle the row says, with a use that this process may not know of.
+                (Some(dead), _) if dead != Dead::Idle => return Ok(Err(dead)),
+                (_, used) => record.advance(used.unwrap_or(i64::MIN)),
             }
         }
-        Ok(record.stands(now))
+        let stands = record.stands(now);
+        if stands.is_ok() {
+            self.drop_idle(record.key());
+        }
+        Ok(stands)
     }
 
     pub(super) fn revoke(&self, what: Revocation<'_>, now: Now) -> Result<u64, Unavailable> {

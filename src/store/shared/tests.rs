@@ -2,6 +2,7 @@
 
 mod full;
 mod late;
+mod tidy;
 
 use super::*;
 use crate::base::{Reason, Status};

@@ -72,6 +72,7 @@ impl Core {
     fn write_death(&self, w: &mut RwTxn<'_>, record: &Record, dead: Dead, now: Now) -> heed::Result<()> {
         let Some(held) = self.rows.held(w, record.key(), self.boot_tag, now)? else { return Ok(()) };
         if dead == Dead::Idle && matches!(held.record.life(now), Life::Alive { .. }) {
+            self.drop_idle(record.key());
             return Ok(());
         }
         self.rows.entomb(w, &held, &log::principal(&held.record.principal), dead, None)
