@@ -234,6 +234,12 @@ impl Rows {
         Ok(())
     }
 
+    /// Leaves nothing of a row that could be read.
+    #[cfg(test)]
+    pub(super) fn spoil(&self, w: &mut RwTxn<'_>, key: &Digest) {
+        self.rows.put(w, key, b"?").unwrap();
+    }
+
     /// Rows of every kind, and entries in `due`.
     #[cfg(test)]
     pub(super) fn sizes(&self) -> (u64, u64) {

@@ -12,7 +12,7 @@ use crate::crypto::digest::Digest;
 use crate::expiry::Life;
 use crate::session::{Dead, Record};
 use crate::store::{Listed, TICK_US, Unavailable, listed, micros, until_look};
-use heed::{RoTxn, RwTxn};
+use heed::{MdbError, RoTxn, RwTxn};
 use std::io::ErrorKind;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -21,6 +21,9 @@ use std::sync::atomic::Ordering;
 /// later: twice the pages of a step have to go into what `room` keeps. A row that is looked at may change four pages.
 const STEP: usize = 64;
 const TOUCHES: usize = 256;
+
+/// Seconds after which something is looked at again that should have gone.
+const AGAIN_SECS: i64 = 3_600;
 
 /// Entries that leave the log in one commit.
 const TRIMMED: usize = 4096;
@@ -171,7 +174,14 @@ impl Core {
         let mut looked = 0;
         while looked < step {
             let Some(due) = self.rows.first_due(&w, now)? else { break };
-            let next = self.visit(&mut w, &l, &due.1, now)?;
+            let next = match self.visit(&mut w, &l, &due.1, now) {
+                // Of another version, or damaged: it is told, and stays out of the way of all others.
+                Err(error @ heed::Error::Mdb(MdbError::Corrupted)) => {
+                    let Unavailable = self.failed(error);
+                    Some(now.unix().saturating_add(AGAIN_SECS))
+                }
+                next => next?,
+            };
             self.rows.look_again(&mut w, due, next)?;
             looked += 1;
         }
@@ -244,7 +254,7 @@ fn in_steps<T>(mut step: usize, mut work: impl FnMut(usize) -> heed::Result<T>) 
 /// Whether there was no room, in the map or on the disk; a write that stopped half-way shows as an I/O error.
 fn is_full(error: &heed::Error) -> bool {
     match error {
-        heed::Error::Mdb(heed::MdbError::MapFull) => true,
+        heed::Error::Mdb(MdbError::MapFull) => true,
         heed::Error::Io(e) => {
             matches!(e.kind(), ErrorKind::StorageFull | ErrorKind::QuotaExceeded | ErrorKind::FileTooLarge)
                 || e.raw_os_error() == Some(SHORT)

@@ -1,7 +1,34 @@
-//! Upkeep that corrects itself: what was found over too early is looked at again.
+//! Upkeep that one row does not stop: what cannot be read is put off, and what was found over too early is looked at again.
 
 use super::*;
 use crate::session::Dead;
+
+#[test]
+fn a_row_that_cannot_be_read_is_told_and_stops_no_sweep() {
+    let home = Home::new();
+    let store = home.open();
+    for number in 0..200 {
+        home.login(&store, &format!("user {number}"), number);
+    }
+    let core = store.core().unwrap();
+    let mut w = core.rows.env.write_txn().unwrap();
+    // The first to be looked at.
+    let (_, first) = core.rows.first_due(&w, Clock::fake(1_800_000_000).now()).unwrap().unwrap();
+    core.rows.spoil(&mut w, &first);
+    w.commit().unwrap();
+    home.clock.advance(50_000);
+    home.sweep(&store);
+    assert_eq!(core.rows.sizes(), (1, 1), "all others are gone, and it is looked at again");
+    let error = store.tend(home.clock.now()).unwrap_err();
+    assert!(error.message.contains("is damaged"), "{}", error.message);
+    assert_eq!(home.why(&store, &first), Some(Reason::StoreUnavailable), "nobody says no");
+    let _ = store.tend(home.clock.now());
+    home.sweep(&store);
+    assert_eq!(store.tend(home.clock.now()), Ok(()), "it is told when it is looked at");
+    home.clock.advance(3_700);
+    home.sweep(&store);
+    assert!(store.tend(home.clock.now()).is_err());
+}
 
 #[test]
 fn who_was_found_idle_and_used_elsewhere_meanwhile_is_let_in_again() {
