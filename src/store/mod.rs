@@ -320,6 +320,12 @@ pub trait Store: Send + Sync {
         Err(Unavailable)
     }
 
+    /// Entries that [`sweep`](Store::sweep) is best asked for, so that one call takes about a millisecond, or as long as a
+    /// disk takes to answer once.
+    fn sweep_step(&self) -> usize {
+        64
+    }
+
     /// Removes what is over, in steps: looks at no more than `budget` entries and returns at how many. Fewer than
     /// `budget`: nothing is due. Called by maintenance about every second; a store that is never swept still answers
     /// right.

@@ -264,7 +264,13 @@ impl Log {
     }
 
     /// Lets go of what nothing alive can need any more: looks at no more than `budget` entries, returns at how many.
-    pub(super) fn forget(&self, now: Now, budget: usize) -> heed::Result<usize> {
+    /// `needed` says of what has stood its time that it is to be looked at again, and when.
+    pub(super) fn forget(
+        &self,
+        now: Now,
+        budget: usize,
+        needed: impl Fn(What) -> heed::Result<Option<i64>>,
+    ) -> heed::Result<usize> {
         let due = |table: &Table, r: &RoTxn<'_>| -> heed::Result<Option<(i64, Vec<u8>)>> {
             let Some((key, _)) = table.first(r)? else { return Ok(None) };
             let (end, what) = split(key)?;
@@ -282,11 +288,15 @@ impl Log {
             let Some((end, what)) = due(&self.ends, &w)? else { break };
             looked += 1;
             self.ends.delete(&mut w, &end_key(end, &what))?;
-            // Raised since: it is looked at again when the newer floor can go.
-            match self.idx.get(&w, &what)?.map(read_kept).transpose()? {
-                Some((_, until)) if until > now.unix() => self.ends.put(&mut w, &end_key(until, &what), &[])?,
-                Some(_) => drop(self.idx.delete(&mut w, &what)?),
-                None => {}
+            let again = match self.idx.get(&w, &what)?.map(read_kept).transpose()? {
+                None => continue,
+                // Raised since: it is looked at again when the newer floor can go.
+                Some((_, until)) if until > now.unix() => Some(until),
+                Some(_) => What::read(&what).map_or(Ok(None), &needed)?,
+            };
+            match again {
+                Some(again) => self.ends.put(&mut w, &end_key(again, &what), &[])?,
+                None => drop(self.idx.delete(&mut w, &what)?),
             }
         }
         w.commit()?;

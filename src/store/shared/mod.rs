@@ -273,6 +273,10 @@ impl Store for Shared {
         core.log.replace_document(name, old, new).map_err(|e| core.failed(e))
     }
 
+    fn sweep_step(&self) -> usize {
+        self.core().map_or(1, Core::sweep_step)
+    }
+
     fn sweep(&self, now: Now, budget: usize) -> usize {
         let Ok(core) = self.core() else { return 0 };
         core.sweep(now, budget).unwrap_or_else(|e| {

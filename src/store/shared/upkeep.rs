@@ -3,9 +3,10 @@
 //! The part of `store::shared` that nobody waits for. Steps are small, so that a writer never waits long for one; checks
 //! never wait for any.
 
+use super::Durability;
 use super::codec::Row;
 use super::core::Core;
-use super::log;
+use super::log::{self, What};
 use super::rows::Rows;
 use crate::base::{Error, Now};
 use crate::crypto::digest::Digest;
@@ -20,10 +21,17 @@ use std::sync::atomic::Ordering;
 /// Rows looked at in one hold of the write lock, and rows touched. What one commit writes anew is free only two commits
 /// later: twice the pages of a step have to go into what `room` keeps. A row that is looked at may change four pages.
 const STEP: usize = 64;
-const TOUCHES: usize = 256;
+
+/// The same where each commit waits for the disk. Where there is no room for so many, fewer are looked at.
+const SYNCED_STEP: usize = 512;
+
+/// Of a sweep the log has one part in so many.
+const SHARE: usize = 8;
 
 /// Seconds after which something is looked at again that should have gone.
 const AGAIN_SECS: i64 = 3_600;
+
+const TOUCHES: usize = 256;
 
 /// Entries that leave the log in one commit.
 const TRIMMED: usize = 4096;
@@ -136,22 +144,21 @@ impl Core {
         Err(Error::unavailable(format!("{}: {text}", self.path.display())))
     }
 
-    /// See [`Store::sweep`](crate::store::Store::sweep).
+    /// See [`Store::sweep`](crate::store::Store::sweep). The log has its share of each round: rows that come faster than
+    /// they are swept must not fill it.
     pub(super) fn sweep(&self, now: Now, budget: usize) -> heed::Result<usize> {
+        let mut looked = self.sweep_rows(now, budget - budget / SHARE)?;
+        looked += self.forget(now, budget - looked)?;
+        Ok(looked + self.sweep_rows(now, budget - looked)?)
+    }
+
+    /// Has the log forget up to `budget` entries that have stood their time.
+    fn forget(&self, now: Now, budget: usize) -> heed::Result<usize> {
         let mut looked = 0;
-        // A row goes before what the log holds against it: a clock that is set back meanwhile meets one of the two.
-        while looked < budget {
-            let step = STEP.min(budget - looked);
-            let Some(done) = self.sweep_rows(now, step)? else { return Ok(looked) };
-            looked += done;
-            if done < step {
-                break;
-            }
-        }
         while looked < budget {
             let step = STEP.min(budget - looked);
             // Fewer than asked for may also have been all that there was room for.
-            match in_steps(step, |step| self.log.forget(now, step))? {
+            match in_steps(step, |step| self.log.forget(now, step, |what| self.needed(what, now)))? {
                 0 => break,
                 done => looked += done,
             }
@@ -159,8 +166,40 @@ impl Core {
         Ok(looked)
     }
 
+    /// Whether a row goes before this can, and when to ask again: a clock that is set back meanwhile meets one of the two.
+    fn needed(&self, what: What, now: Now) -> heed::Result<Option<i64>> {
+        let r = self.rows.env.read_txn()?;
+        let needed = match what {
+            What::Session(key) => matches!(self.rows.get(&r, &key), Ok(Some(Row::Live(_))) | Err(_)),
+            What::Principal(_) => self.rows.first_due(&r, now)?.is_some(),
+            What::Key(_) | What::Chosen(_) | What::Site => false,
+        };
+        Ok(needed.then_some(now.unix().saturating_add(AGAIN_SECS)))
+    }
+
+    /// Looks at up to `budget` rows that are due, where all that was revoked is known.
+    fn sweep_rows(&self, now: Now, budget: usize) -> heed::Result<usize> {
+        let mut looked = 0;
+        while looked < budget {
+            let step = self.sweep_step().min(budget - looked);
+            match in_steps(step, |step| self.sweep_some(now, step))? {
+                Some(done) if done > 0 => looked += done,
+                _ => break,
+            }
+        }
+        Ok(looked)
+    }
+
+    /// Rows that are looked at in one hold of the write lock: more where each waits for the disk.
+    pub(super) fn sweep_step(&self) -> usize {
+        match self.durability {
+            Durability::Process => STEP,
+            Durability::Disk => SYNCED_STEP,
+        }
+    }
+
     /// Looks at `step` rows that are due. `None`: nobody knows what was revoked.
-    fn sweep_rows(&self, now: Now, step: usize) -> heed::Result<Option<usize>> {
+    fn sweep_some(&self, now: Now, step: usize) -> heed::Result<Option<usize>> {
         let r = self.rows.env.read_txn()?;
         if self.rows.first_due(&r, now)?.is_none() {
             return Ok(Some(0));

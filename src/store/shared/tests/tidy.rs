@@ -1,5 +1,8 @@
-//! Upkeep that one row does not stop: what cannot be read is put off, and what was found over too early is looked at again.
+//! Upkeep that one row does not stop, nor many: what cannot be read is put off, the log forgets while rows are behind, and
+//! what was found over too early is looked at again.
 
+use super::super::log::{Entry, What};
+use super::super::rows::Rows;
 use super::*;
 use crate::session::Dead;
 
@@ -28,6 +31,49 @@ fn a_row_that_cannot_be_read_is_told_and_stops_no_sweep() {
     home.clock.advance(3_700);
     home.sweep(&store);
     assert!(store.tend(home.clock.now()).is_err());
+}
+
+#[test]
+fn the_log_forgets_while_rows_are_behind_but_nothing_that_a_row_could_live_by() {
+    let home = Home::new();
+    let store = home.open();
+    for number in 0..2_000 {
+        home.login(&store, &format!("user {number}"), number);
+    }
+    let core = store.core().unwrap();
+    let until = Some(home.clock.now().unix() + 43_200);
+    let entry = |what| Entry { what, floor: None, until };
+    // Tokens of a hundred sessions; and a session that is dead by the log alone, with the first of them and its user.
+    let last = {
+        let (mut last, r) = (None, core.rows.env.read_txn().unwrap());
+        core.rows
+            .walk(&r, |key, row| {
+                last = Some((*key, Rows::hold(row, key, core.boot_tag, home.clock.now())?.record.principal));
+                Ok(true)
+            })
+            .unwrap();
+        last.unwrap()
+    };
+    let mut entries: Vec<Entry> = (0..100).map(|number: u8| entry(What::Chosen([number; 16]))).collect();
+    entries.extend([What::Session(last.0), What::Principal(log::principal(&last.1))].map(entry));
+    core.log.append(&entries, home.clock.now()).unwrap();
+    let kept = || {
+        let (mut floors, l) = (Vec::new(), core.log.env.read_txn().unwrap());
+        core.log.floors(&l, |_, what| floors.push(what)).unwrap();
+        let tokens = floors.iter().filter(|what| matches!(what, What::Chosen(_))).count();
+        (tokens, floors.len() - tokens, core.log.has_session(&l, &last.0).unwrap())
+    };
+    assert_eq!(kept(), (100, 1, true));
+    home.clock.advance(86_400);
+    for _ in 0..16 {
+        assert_eq!(store.sweep(home.clock.now(), 64), 64);
+    }
+    assert!(core.rows.sizes().0 > 900, "rows are behind still");
+    assert_eq!(kept(), (0, 1, true), "and nothing of tokens is left; who could live by it finds the rest");
+    home.sweep(&store);
+    home.clock.advance(3_700);
+    home.sweep(&store);
+    assert_eq!((core.rows.sizes(), kept()), ((0, 0), (0, 0, false)));
 }
 
 #[test]
