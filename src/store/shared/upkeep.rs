@@ -70,10 +70,11 @@ impl Core {
     fn write_notes(&self, notes: &[Arc<Record>], now: Now) -> heed::Result<()> {
         let mut w = self.rows.env.write_txn()?;
         for record in notes {
-            match record.death() {
-                None => drop(self.rows.touch(&mut w, record, self.boot_tag, now)?),
-                Some(dead) => self.write_death(&mut w, record, dead, now)?,
-            }
+            let written = match record.death() {
+                None => self.rows.touch(&mut w, record, self.boot_tag, now).map(drop),
+                Some(dead) => self.write_death(&mut w, record, dead, now),
+            };
+            self.past_unreadable(written)?;
         }
         w.commit()
     }
@@ -213,19 +214,24 @@ impl Core {
         let mut looked = 0;
         while looked < step {
             let Some(due) = self.rows.first_due(&w, now)? else { break };
-            let next = match self.visit(&mut w, &l, &due.1, now) {
-                // Of another version, or damaged: it is told, and stays out of the way of all others.
-                Err(error @ heed::Error::Mdb(MdbError::Corrupted)) => {
-                    let Unavailable = self.failed(error);
-                    Some(now.unix().saturating_add(AGAIN_SECS))
-                }
-                next => next?,
-            };
+            let next = self.visit(&mut w, &l, &due.1, now);
+            let next = self.past_unreadable(next)?.unwrap_or(Some(now.unix().saturating_add(AGAIN_SECS)));
             self.rows.look_again(&mut w, due, next)?;
             looked += 1;
         }
         w.commit()?;
         Ok(Some(looked))
+    }
+
+    /// A row that is damaged or of another version is told, and stays out of the way of all others: `None`.
+    fn past_unreadable<T>(&self, done: heed::Result<T>) -> heed::Result<Option<T>> {
+        match done {
+            Err(error @ heed::Error::Mdb(MdbError::Corrupted)) => {
+                let Unavailable = self.failed(error);
+                Ok(None)
+            }
+            other => other.map(Some),
+        }
     }
 
     /// Looks at one row: buries what is over, clears a tombstone that has stood its time. When to look next.

@@ -104,3 +104,27 @@ fn who_was_found_idle_and_used_elsewhere_meanwhile_is_let_in_again() {
         assert!(matches!(core.rows.get(&r, &key), Ok(Some(codec::Row::Tomb(tomb))) if tomb.dead == Dead::Idle));
     }
 }
+
+#[test]
+fn a_use_that_cannot_be_written_keeps_no_other_from_being_written() {
+    let home = Home::new();
+    let store = home.open();
+    let keys = [1, 2, 3].map(|number| home.login(&store, "Aladdin", number));
+    home.clock.advance(300);
+    let now = home.clock.now();
+    let records = keys.map(|key| store.check(&key, now).ok().unwrap());
+    let core = store.core().unwrap();
+    let mut w = core.rows.env.write_txn().unwrap();
+    core.rows.spoil(&mut w, &keys[0]);
+    w.commit().unwrap();
+    for record in &records {
+        assert_eq!(store.touch_later(record, false, None, now), Later::Noted);
+    }
+    assert!(store.tend(now).unwrap_err().message.contains("is damaged"));
+    let r = core.rows.env.read_txn().unwrap();
+    for key in &keys[1..] {
+        let held = core.rows.held(&r, key, core.boot_tag, now).unwrap().unwrap();
+        assert_eq!(held.record.last_used_boot(), Some(now.boot()));
+    }
+    assert_eq!(store.tend(now), Ok(()), "it is told once");
+}
