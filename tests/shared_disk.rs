@@ -63,6 +63,34 @@ fn log_ins_and_log_outs_that_wait_together_take_one_sync() {
     }
 }
 
+#[test]
+fn a_sweep_waits_for_the_disk_once_for_many_rows() {
+    let _alone = alone();
+    const ROWS: u64 = 2_000;
+    let scene = Scene::new("sweep");
+    let place = Place::open(&scene.0, Durability::Disk, Clock::fake(START));
+    std::thread::scope(|threads| {
+        for from in (0..ROWS).step_by(ROWS as usize / 8) {
+            let place = &place;
+            threads.spawn(move || (from..from + ROWS / 8).for_each(|n| place.insert(n, &format!("user {n}"))));
+        }
+    });
+    place.clock.advance(i64::from(shared::ABSOLUTE));
+    let (before, step, mut longest) = (disk::syncs(), place.store.sweep_step(), Duration::ZERO);
+    loop {
+        let started = std::time::Instant::now();
+        let done = place.store.sweep(place.clock.now(), step);
+        longest = longest.max(started.elapsed());
+        if done < step {
+            break;
+        }
+    }
+    let syncs = disk::syncs() - before;
+    println!("{ROWS} rows by {step} took {syncs} syncs, the longest step {longest:?}");
+    assert_eq!(place.store.count(), Ok(0));
+    assert!(syncs <= ROWS / 100, "{syncs}");
+}
+
 /// What a disk holds after a loss of power: what was synced, and of the rest whatever it pleased to write.
 struct Image(BTreeMap<String, Vec<u8>>);
 

@@ -213,6 +213,76 @@ fn files_deleted_under_a_running_process_make_it_unavailable_and_nobody_logged_o
     }
 }
 
+/// What a process that may open nothing more still does with an open store.
+fn live_without_descriptors(folder: &Path) {
+    let place = Place::open(folder, Durability::Process, Clock::fake(START));
+    place.insert(1, "Aladdin");
+    let open = |most: u64| {
+        let limit = libc::rlimit { rlim_cur: most, rlim_max: 1_024 };
+        // SAFETY: sets a limit of this process.
+        assert_eq!(unsafe { libc::setrlimit(libc::RLIMIT_NOFILE, &limit) }, 0);
+    };
+    open(3);
+    assert!(fs::File::open("/dev/null").is_err(), "none is left");
+    assert_eq!(place.store.tend(place.clock.now()), Ok(()));
+    // More than one step of the file: it grows without a descriptor of its own.
+    for number in 2..6_000 {
+        place.insert(number, &format!("user {number}"));
+    }
+    place.store.revoke(Revocation::Session(key(2)), place.clock.now()).unwrap();
+    place.clock.advance(1_000);
+    let record = place.store.check(&key(1), place.clock.now()).ok().unwrap();
+    assert_eq!(place.store.touch(&record, None, place.clock.now()), Ok(Touch::Done));
+    assert_eq!(place.store.tend(place.clock.now()), Ok(()));
+    place.sweep();
+    assert!(place.lives(1) && place.lives(5_999) && !place.lives(2));
+    fs::rename(folder.join("state"), folder.join("away")).unwrap();
+    assert!(place.store.tend(place.clock.now()).is_err(), "what is moved away is seen without one, too");
+    open(1_024);
+    fs::rename(folder.join("away"), folder.join("state")).unwrap();
+    assert!(place.store.tend(place.clock.now()).is_err(), "and is not trusted again");
+    println!("lived");
+}
+
+#[test]
+fn a_process_that_may_open_no_more_files_keeps_its_store() {
+    const NAME: &str = "a_process_that_may_open_no_more_files_keeps_its_store";
+    if let Some((_, folder, _)) = part() {
+        return live_without_descriptors(&folder);
+    }
+    let scene = Scene::new("descriptors");
+    let output = scene.program(NAME, "poor", 0).output().unwrap();
+    assert!(said(&output).contains("lived"), "{}", said(&output));
+}
+
+#[test]
+fn a_folder_that_cannot_be_looked_into_for_a_moment_is_not_a_moved_one() {
+    const NAME: &str = "a_folder_that_cannot_be_looked_into_for_a_moment_is_not_a_moved_one";
+    if let Some((_, folder, _)) = part() {
+        as_somebody();
+        let place = Place::open(&folder.join("own"), Durability::Process, Clock::fake(START));
+        place.insert(1, "Aladdin");
+        let mode = |mode| fs::set_permissions(folder.join("own"), PermissionsExt::from_mode(mode)).unwrap();
+        mode(0o000);
+        let told = place.store.tend(place.clock.now()).unwrap_err();
+        assert!(told.message.contains("may not write it"), "{}", told.message);
+        assert!(place.lives(1));
+        place.insert(2, "AlexK");
+        mode(0o700);
+        assert_eq!(place.store.tend(place.clock.now()), Ok(()), "a fault of that moment alone");
+        assert!(place.lives(1) && place.lives(2));
+        return println!("lived");
+    }
+    let scene = Scene::new("shut");
+    fs::create_dir(scene.0.join("own")).unwrap();
+    // SAFETY: asks who this is.
+    if unsafe { libc::geteuid() } == 0 {
+        std::os::unix::fs::chown(scene.0.join("own"), Some(65_534), Some(65_534)).unwrap();
+    }
+    let output = scene.program(NAME, "somebody", 0).output().unwrap();
+    assert!(said(&output).contains("lived"), "{}", said(&output));
+}
+
 #[test]
 fn lost_or_old_sessions_bring_back_nothing_that_was_revoked() {
     for old in [false, true] {

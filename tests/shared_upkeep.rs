@@ -18,7 +18,7 @@ use shared::{Place, START, key};
 use std::io::{BufRead, Write};
 use std::os::unix::fs::FileExt;
 use std::path::Path;
-use std::process::Child;
+use std::process::{Child, Command};
 
 /// Places for readers in each environment.
 const PLACES: usize = 4_096;
@@ -207,4 +207,49 @@ fn when_all_places_are_taken_it_says_so_and_those_of_the_killed_come_back() {
     assert_eq!(place.why(3), Some(Reason::SessionUnknown));
     assert!(place.lives(1) && place.lives(2));
     place.insert(3, "Aladdin");
+}
+
+/// Plays a part as the first process of a namespace of its own: both have one number. `None`: not here.
+fn first_of_its_own(scene: &Scene, test: &str, part: &str) -> Option<Reader> {
+    let tried = Command::new("unshare").args(["-rpf", "--kill-child", "true"]).status();
+    if !tried.is_ok_and(|tried| tried.success()) {
+        println!("no process namespaces here");
+        return None;
+    }
+    let mut command = Command::new("unshare");
+    command.args(["-rpf", "--kill-child"]).arg(std::env::current_exe().unwrap());
+    children::arm(&mut command, &scene.0, test, part, READERS);
+    let mut child = command.spawn().unwrap();
+    let mut words = Words::of(&mut child);
+    assert!(words.until("reading"));
+    Some(Reader(child, words))
+}
+
+#[test]
+fn places_of_a_killed_process_whose_number_another_one_has_now_come_back() {
+    const NAME: &str = "places_of_a_killed_process_whose_number_another_one_has_now_come_back";
+    if let Some((part, folder, own)) = part() {
+        return read_on(&folder, if part == "next" { 0 } else { own });
+    }
+    let scene = Scene::new("number");
+    let place = Place::open(&scene.0, Durability::Process, Clock::fake(START));
+    place.insert(0, "Aladdin");
+    let Some(killed) = first_of_its_own(&scene, NAME, "reader") else { return };
+    killed.kill();
+    // Nobody has cleared its places when the next one comes, and holds the lock that stands for the number.
+    let Some(mut next) = first_of_its_own(&scene, NAME, "next") else { return };
+    next.turn(1);
+    let mut sizes = Vec::new();
+    for turn in 0..40 {
+        for number in 0..20 {
+            place.insert(1 + turn * 20 + number, "Aladdin");
+        }
+        place.clock.advance(i64::from(shared::ABSOLUTE));
+        place.store.tend(place.clock.now()).unwrap();
+        place.sweep();
+        sizes.push(["sessions", "revocations"].map(|name| pages(&scene.0, name)));
+    }
+    next.kill();
+    println!("pages: {:?} at first, {:?} at the end", sizes[9], sizes[39]);
+    assert!(sizes[39][0] <= sizes[9][0] + 40, "{sizes:?}");
 }

@@ -236,7 +236,10 @@ impl Asked<'_> {
         let (sid, sid_kind) = match (bound, &subject.session, chosen) {
             (Some(token), ..) => (token.sid, token.sid_kind),
             (None, Some(session), _) => (session.record.origin().0, SidKind::Session),
-            (None, None, Some(chosen)) => (self.site.chosen_sid(tenant_id, &user.id, chosen), SidKind::Chosen),
+            (None, None, Some(chosen)) => {
+                self.engine.store.admits().map_err(|_| Reason::StoreUnavailable)?;
+                (self.site.chosen_sid(tenant_id, &user.id, chosen), SidKind::Chosen)
+            }
             (None, None, None) => (random::array::<16>().map_err(made)?, SidKind::Random),
         };
         let extra = self.extra_for(visit, subject)?;

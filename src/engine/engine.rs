@@ -70,9 +70,6 @@ pub struct Engine {
     pub(crate) process: Arc<ProcessPage>,
 }
 
-/// Entries that the store looks at between two looks at the time.
-const SWEPT: usize = 64;
-
 /// What an alarm is raised for, followed from one maintenance to the next: told when it begins, not while it lasts.
 #[derive(Default)]
 pub(crate) struct Standing(AtomicBool);
@@ -160,7 +157,8 @@ impl Engine {
         self.sharing_alarm.follow(shared.is_err(), || self.alarm(Reason::Undecided, "sharing"));
         let tended = self.store.tend(now);
         let started = Instant::now();
-        while self.store.sweep(now, SWEPT) == SWEPT && started.elapsed() < budget {}
+        let step = self.store.sweep_step();
+        while self.store.sweep(now, step) == step && started.elapsed() < budget {}
         ended.and(tended).and(keys).and(shared)
     }
 

@@ -138,6 +138,7 @@ impl Site {
         let (sid, sid_kind) = if session_id.is_empty() {
             (crate::base::random::array::<16>()?, SidKind::Random)
         } else {
+            engine.store.admits().map_err(|_| unavailable())?;
             (self.chosen_sid(tenant_id, &user.id, session_id), SidKind::Chosen)
         };
         let claims = Claims {

@@ -1,7 +1,7 @@
 //! A store that waits, behind a real engine: a FAST call announces it and has counted, touched and told nothing, and a
 //! use that may not be written now is left to maintenance.
 
-use crate::base::{Clock, Error, Now, Reason};
+use crate::base::{Clock, Error, Now, Reason, Status};
 use crate::crypto::digest::Digest;
 use crate::crypto::keyring::KeyId;
 use crate::crypto::scratch::Scratch;
@@ -24,6 +24,7 @@ struct Knobs {
     broken: AtomicBool,
     /// Another process's writer, for which upkeep waits.
     writer: Mutex<()>,
+    full: AtomicBool,
     reads: AtomicUsize,
     touches: AtomicUsize,
     noted: AtomicUsize,
@@ -86,6 +87,10 @@ impl Store for Waiting {
 
     fn seq(&self) -> Result<u64, Unavailable> {
         self.read().seq()
+    }
+
+    fn admits(&self) -> Result<(), Unavailable> {
+        if self.1.full.load(Ordering::Relaxed) { Err(Unavailable) } else { Ok(()) }
     }
 
     fn insert(&self, key: Digest, record: Record, cap: usize, now: Now) -> Result<Inserted, NotStored> {
@@ -333,4 +338,19 @@ fn whom_the_users_file_ended_is_out_though_a_writer_of_another_process_stands_st
         upkeep.join().unwrap().unwrap();
         assert!(outcome != Outcome::Allow && waits, "{outcome:?}");
     });
+}
+
+#[test]
+fn a_store_without_room_for_log_outs_gives_out_no_token_that_could_be_logged_out() {
+    let house = House::new();
+    let site = house.site("mfiles");
+    let issue = |session_id: &str| site.token_issue("access", "alexk", VAULT, session_id, 0);
+    let token = issue("{a}").unwrap();
+    house.knobs.full.store(true, Ordering::Relaxed);
+    assert!(issue("{b}").is_err_and(|error| error.status == Status::Unavailable));
+    assert!(issue("").is_ok(), "nothing logs this one out");
+    let get = |target: &str, header: (&str, &str)| house.ask(&site, target, &[header], false).0;
+    assert_eq!(get("/REST/objects", ("X-Authentication", &token)), Outcome::Allow, "who is in stays in");
+    house.knobs.full.store(false, Ordering::Relaxed);
+    assert!(issue("{b}").is_ok());
 }

@@ -244,6 +244,12 @@ pub trait Store: Send + Sync {
     /// The number of the newest revocation. Read by a login before everything else. Never falls.
     fn seq(&self) -> Result<u64, Unavailable>;
 
+    /// Whether there is room for the revocation of what is made now without a session: a token under an id of its client.
+    /// Sessions are asked for by [`insert`](Store::insert).
+    fn admits(&self) -> Result<(), Unavailable> {
+        Ok(())
+    }
+
     /// Stores a session that was proven. Puts out the principal's oldest sessions so that it has at most `cap` of
     /// them (1 to [`MAX_CAP`]; what is outside counts as the nearest of these); those that are over go first, then
     /// [`kept`](crate::session::NewSession::kept) ones: a script that drops its cookies ends nobody's session but its own.
@@ -312,6 +318,12 @@ pub trait Store: Send + Sync {
     /// and is there still. It is on disk when this returns `true`; after [`Unavailable`] either may be there.
     fn replace_document(&self, _name: &str, _old: Option<&[u8]>, _new: &[u8]) -> Result<bool, Unavailable> {
         Err(Unavailable)
+    }
+
+    /// Entries that [`sweep`](Store::sweep) is best asked for, so that one call takes about a millisecond, or as long as a
+    /// disk takes to answer once.
+    fn sweep_step(&self) -> usize {
+        64
     }
 
     /// Removes what is over, in steps: looks at no more than `budget` entries and returns at how many. Fewer than

@@ -10,7 +10,7 @@
 //! | eviction | `sessions.rs`: `Core::make_room` on behalf of another log-in |
 //! | use | `core.rs`: `Core::touch`; `upkeep.rs`: `flush`, `write_notes`; `rows.rs`: `Rows::touch` |
 //! | idle end | `upkeep.rs`: `Core::write_death` |
-//! | sweeping | `upkeep.rs`: `Core::visit`; `log.rs`: `Log::forget`, entries are kept for `MARGIN_SECS` after the end |
+//! | sweeping | `upkeep.rs`: `Core::visit`; `log.rs`: `Log::forget`, entries are kept for `MARGIN_SECS` after the end, and by `Core::needed` for as long as the row lives, which the model does not ask for |
 //!
 //! The wall clock may be set back by less than that margin: further steps are not followed (`base/clock.rs`).
 

@@ -105,9 +105,14 @@ impl Copies {
 
     /// Drops the copy of the session under `key`, and returns it.
     pub(in crate::store) fn remove(&self, key: &Digest) -> Option<Arc<Copy>> {
+        self.remove_if(key, |_| true)
+    }
+
+    /// The same where `which` says so.
+    pub(in crate::store) fn remove_if(&self, key: &Digest, which: impl Fn(&Copy) -> bool) -> Option<Arc<Copy>> {
         let hash = hash(key);
         let mut shard = self.shard(hash).write();
-        let entry = shard.find_entry(hash, |copy| copy.record.key == *key).ok()?;
+        let entry = shard.find_entry(hash, |copy| copy.record.key == *key && which(copy)).ok()?;
         Some(entry.remove().0)
     }
 }

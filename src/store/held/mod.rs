@@ -6,6 +6,7 @@
 
 pub(in crate::store) mod codec;
 pub(in crate::store) mod copies;
+mod floors;
 pub(in crate::store) mod folder;
 pub(in crate::store) mod opened;
 pub(in crate::store) mod pending;

@@ -1,10 +1,12 @@
 //! What a process knows to be revoked: the newest sessions one by one, everything else by floors.
 //!
 //! Used by `store::shared` and `store::redis`, which fill it from their log in the order of its numbers. Session
-//! revocations are kept here for twice the life of a copy, floors for good. What is let go is told to the copies by
-//! `purged`: a copy that was not looked at since is read anew. It must never forget a floor.
+//! revocations are kept here for twice the life of a copy; what is let go is told to the copies by `purged`: a copy that was
+//! not looked at since is read anew. Floors are kept for as long as anything lives that they kill. It must never forget a
+//! floor before that.
 
 use super::copies::{Copies, Copy, LIFE_SECS};
+use super::floors::Floors;
 use super::what::What;
 use crate::crypto::digest::Digest;
 use crate::crypto::keyring::KeyId;
@@ -33,8 +35,8 @@ pub(in crate::store) struct Revoked {
 pub(in crate::store) struct Set {
     sessions: HashMap<Digest, u64>,
     order: VecDeque<(Instant, u64, Digest)>,
-    principals: HashMap<Digest, u64>,
-    chosen: HashMap<[u8; 16], u64>,
+    principals: Floors<Digest>,
+    chosen: Floors<[u8; 16]>,
     keys: Vec<(KeyId, u64)>,
     site: u64,
     /// The highest floor of all: what is not below it needs no look at them.
@@ -121,9 +123,11 @@ impl Revoked {
         self.set.read().token_revoked(seq, key, chosen, principal)
     }
 
-    /// See [`Set::purge_some`]. Some at a time, so that no check waits for all of them.
-    pub(in crate::store) fn purge(&self) {
+    /// Lets go of what nobody needs any more, some at a time, so that no check waits for all of it. Nothing that was made
+    /// before microsecond `before` of Unix time can live.
+    pub(in crate::store) fn purge(&self, before: u64) {
         while self.set.write().purge_some() {}
+        self.set.write().forget_some(before);
     }
 
     /// Session revocations and floors that are held.
@@ -152,23 +156,15 @@ impl Set {
 
     /// Takes over a floor.
     pub(in crate::store) fn raise(&mut self, floor: u64, what: What) {
-        let own = match what {
-            What::Principal(digest) => self.principals.entry(digest).or_default(),
-            What::Chosen(sid) => self.chosen.entry(sid).or_default(),
-            What::Key(id) => match self.keys.iter().position(|(known, _)| *known == id) {
-                Some(at) => match self.keys.get_mut(at) {
-                    Some((_, own)) => own,
-                    None => return,
-                },
-                None => {
-                    self.keys.push((id, floor));
-                    self.highest = self.highest.max(floor);
-                    return;
-                }
+        match what {
+            What::Principal(digest) => self.principals.raise(digest, floor),
+            What::Chosen(sid) => self.chosen.raise(sid, floor),
+            What::Key(id) => match self.keys.iter_mut().find(|(known, _)| *known == id) {
+                Some((_, own)) => *own = floor.max(*own),
+                None => self.keys.push((id, floor)),
             },
             What::Site | What::Session(_) => return,
-        };
-        *own = floor.max(*own);
+        }
         self.highest = self.highest.max(floor);
     }
 
@@ -185,13 +181,13 @@ impl Set {
             return Word::Unknown;
         }
         let below = record.seq < self.highest
-            && (record.seq < self.site || self.principals.get(principal).is_some_and(|floor| record.seq < *floor));
+            && (record.seq < self.site || self.principals.get(principal).is_some_and(|floor| record.seq < floor));
         if below || self.sessions.contains_key(record.key()) { Word::Revoked } else { Word::Good(self.applied) }
     }
 
     /// The floor of a principal and the site.
     fn floor(&self, principal: impl FnOnce() -> Digest) -> u64 {
-        let own = if self.principals.is_empty() { None } else { self.principals.get(&principal()).copied() };
+        let own = if self.principals.is_empty() { None } else { self.principals.get(&principal()) };
         self.site.max(own.unwrap_or(0))
     }
 
@@ -211,8 +207,15 @@ impl Set {
         }
         let below = |floor: Option<u64>| floor.is_some_and(|floor| seq < floor);
         below(self.keys.iter().find(|(id, _)| id == key).map(|(_, floor)| *floor))
-            || below(chosen.and_then(|chosen| self.chosen.get(&chosen).copied()))
-            || (!self.principals.is_empty() && below(self.principals.get(&principal()).copied()))
+            || below(chosen.and_then(|chosen| self.chosen.get(&chosen)))
+            || (!self.principals.is_empty() && below(self.principals.get(&principal())))
+    }
+
+    /// Forgets some of the floors that are lower than `before`. `highest` stays: it only spares looks at them.
+    fn forget_some(&mut self, before: u64) {
+        self.principals.forget_some(before);
+        self.chosen.forget_some(before);
+        self.keys.retain(|(_, floor)| *floor >= before);
     }
 
     /// Lets some of the session revocations go that no copy can be older than, by the true time; copies that were not looked

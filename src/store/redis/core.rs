@@ -199,6 +199,11 @@ impl Core {
         Call { script, keys, args, confirmed: false }
     }
 
+    /// Microseconds for which a floor is kept.
+    pub(super) fn keep_us(&self) -> u64 {
+        (u64::from(self.longest_secs) + MARGIN_SECS.unsigned_abs()) * 1_000_000
+    }
+
     /// Runs a script over `connection`.
     pub(super) fn run(
         &self,
@@ -209,13 +214,12 @@ impl Core {
         deadline: Instant,
     ) -> Result<Reply, Fault> {
         let clock = |us: i64| if self.server_time { Vec::new() } else { us.to_string().into_bytes() };
-        let keep = (i64::from(self.longest_secs) + MARGIN_SECS) * 1_000_000;
         let mut args = vec![
             self.names.base.clone(),
             clock(now.unix_us),
             clock(now.boot_us),
             known.to_string().into_bytes(),
-            keep.to_string().into_bytes(),
+            self.keep_us().to_string().into_bytes(),
         ];
         args.extend(call.args.iter().cloned());
         let mut keys = self.names.log.to_vec();

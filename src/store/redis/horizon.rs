@@ -108,9 +108,9 @@ impl Horizon {
         (applying.tail_from, applying.tail.iter().map(|(_, entry)| *entry).collect())
     }
 
-    /// Lets go of what is old.
-    pub(super) fn purge(&self) {
-        self.revoked.purge();
+    /// Lets go of what is old, see [`Revoked::purge`].
+    pub(super) fn purge(&self, before: u64) {
+        self.revoked.purge(before);
         self.applying.lock().forget(|since| since.elapsed() > TAIL);
     }
 }

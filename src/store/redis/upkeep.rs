@@ -8,7 +8,7 @@ use super::resp::Reply;
 use super::told::{self, Found};
 use crate::base::{Error, Now};
 use crate::session::Record;
-use crate::store::{Listed, Unavailable, listed};
+use crate::store::{Listed, Unavailable, listed, micros};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
@@ -71,7 +71,7 @@ impl Core {
     pub(super) fn tend(&self, now: Now) -> Result<(), Error> {
         let polled = self.poll_now(true);
         let flushed = polled.and_then(|()| self.flush(now));
-        self.horizon.purge();
+        self.horizon.purge(micros(now).saturating_sub(self.keep_us()));
         match (self.pool.fault(), flushed) {
             (Some(fault), _) => Err(fault),
             (None, Err(Unavailable)) => Err(self.pool.silent()),

@@ -87,8 +87,21 @@ impl Core {
 
     /// Notes what went wrong.
     pub(super) fn failed(&self, error: heed::Error) -> Unavailable {
-        *self.fault.lock() = Some(explained(&error, &self.path));
+        self.tell(self.explained(&error));
         Unavailable
+    }
+
+    pub(super) fn tell(&self, fault: Error) {
+        *self.fault.lock() = Some(fault);
+    }
+
+    pub(super) fn explained(&self, error: &heed::Error) -> Error {
+        match error {
+            heed::Error::Io(e) if let Some(full) = e.get_ref().and_then(|e| e.downcast_ref::<log::Full>()) => {
+                Error::unavailable(format!("{}: {full}", self.path.display()))
+            }
+            other => explained(other, &self.path),
+        }
     }
 
     /// What went wrong since this was asked last.
@@ -118,6 +131,11 @@ impl Core {
         if let Some(copy) = self.copies.get(key) {
             copy.record.kill(dead);
         }
+    }
+
+    /// Drops a copy that was found idle, for its row says otherwise: the next check reads that.
+    pub(super) fn drop_idle(&self, key: &Digest) {
+        self.copies.remove_if(key, |copy| copy.record.death() == Some(Dead::Idle));
     }
 
     pub(super) fn check(&self, key: &Digest, now: Now) -> Known<Answer<Arc<Record>>> {

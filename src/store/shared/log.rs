@@ -61,11 +61,32 @@ impl Head {
 /// The environment.
 pub(super) struct Log {
     pub env: Env<WithoutTls>,
+    pub file: room::File,
     meta: Table,
     log: Table,
     idx: Table,
     ends: Table,
     documents: Table,
+}
+
+/// What the end of one session may take in the log, with the floor for its tokens: three entries for each, some of them
+/// on pages that are half full.
+const END: u64 = 512;
+
+/// The map is as full as it may get.
+#[derive(Debug)]
+pub(super) struct Full;
+
+impl std::error::Error for Full {}
+
+impl std::fmt::Display for Full {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("the log of revocations is full: nobody can be logged out until it has forgotten older ones")
+    }
+}
+
+fn full() -> heed::Error {
+    heed::Error::Io(std::io::Error::other(Full))
 }
 
 fn damaged() -> heed::Error {
@@ -83,7 +104,8 @@ impl Log {
     /// sessions, has lost revocations: everything issued before now is refused from here on.
     pub(super) fn open(env: Env<WithoutTls>, high: u64, now: Now) -> Result<Log> {
         let [meta, log, idx, ends, documents] = tables::open(&env, ["meta", "log", "idx", "ends", "documents"])?;
-        let log = Log { env, meta, log, idx, ends, documents };
+        let file = room::File::of_revocations(&env).map_err(|e| super::place::explained(&e, env.path()))?;
+        let log = Log { env, file, meta, log, idx, ends, documents };
         let settled = log.env.write_txn().and_then(|mut w| {
             let head = log.meta.get(&w, HEAD)?.map(|bytes| Head::read(bytes).ok_or_else(damaged)).transpose()?;
             let lost = head.is_none_or(|head| head.seq < high);
@@ -104,23 +126,47 @@ impl Log {
         self.meta.get(r, HEAD)?.and_then(Head::read).ok_or_else(damaged)
     }
 
+    fn tables(&self) -> [&Table; 5] {
+        [&self.meta, &self.log, &self.idx, &self.ends, &self.documents]
+    }
+
+    /// Whether what is new has to wait, so that all of `live` sessions can be ended still.
+    pub(super) fn is_full(&self, live: u64) -> heed::Result<bool> {
+        self.file.fills(&*self.env.read_txn()?, &self.tables(), live.saturating_mul(END), room::NEW)
+    }
+
+    /// Bytes of the map that are in use.
+    #[cfg(test)]
+    pub(super) fn used(&self) -> u64 {
+        self.file.used(&self.env.read_txn().unwrap(), &self.tables()).unwrap()
+    }
+
     /// Keeps some of the disk free, so that a revocation has room when log-ins have none.
     pub(super) fn keep_room(&self) -> heed::Result<()> {
-        let file = room::File::of_revocations(&self.env);
-        let tables = [&self.meta, &self.log, &self.idx, &self.ends];
-        if file.lacks(&*self.env.read_txn()?, &tables)?.is_none() {
+        let tables = self.tables();
+        if self.file.lacks(&*self.env.read_txn()?, &tables)?.is_none() {
             return Ok(());
         }
         let w = self.env.write_txn()?;
-        match file.lacks(&w, &tables)? {
-            Some(bytes) => file.grow(bytes),
+        match self.file.lacks(&w, &tables)? {
+            Some(bytes) => self.file.grow(bytes),
             None => Ok(()),
         }
     }
 
     /// Writes the entries down, each under a number of its own, and returns the last. The only way in.
     pub(super) fn append(&self, entries: &[Entry], now: Now) -> heed::Result<u64> {
+        self.write(entries, now).map_err(|error| match error {
+            heed::Error::Mdb(heed::MdbError::MapFull) => full(),
+            other => other,
+        })
+    }
+
+    fn write(&self, entries: &[Entry], now: Now) -> heed::Result<u64> {
         let mut w = self.env.write_txn()?;
+        if !entries.is_empty() && self.file.fills(&w, &self.tables(), 0, room::ENDS)? {
+            return Err(full());
+        }
         let mut head = self.head(&w)?;
         for entry in entries {
             head.seq = head.seq.saturating_add(1).max(micros(now));
@@ -218,7 +264,13 @@ impl Log {
     }
 
     /// Lets go of what nothing alive can need any more: looks at no more than `budget` entries, returns at how many.
-    pub(super) fn forget(&self, now: Now, budget: usize) -> heed::Result<usize> {
+    /// `needed` says of what has stood its time that it is to be looked at again, and when.
+    pub(super) fn forget(
+        &self,
+        now: Now,
+        budget: usize,
+        needed: impl Fn(What) -> heed::Result<Option<i64>>,
+    ) -> heed::Result<usize> {
         let due = |table: &Table, r: &RoTxn<'_>| -> heed::Result<Option<(i64, Vec<u8>)>> {
             let Some((key, _)) = table.first(r)? else { return Ok(None) };
             let (end, what) = split(key)?;
@@ -236,34 +288,48 @@ impl Log {
             let Some((end, what)) = due(&self.ends, &w)? else { break };
             looked += 1;
             self.ends.delete(&mut w, &end_key(end, &what))?;
-            // Raised since: it is looked at again when the newer floor can go.
-            match self.idx.get(&w, &what)?.map(read_kept).transpose()? {
-                Some((_, until)) if until > now.unix() => self.ends.put(&mut w, &end_key(until, &what), &[])?,
-                Some(_) => drop(self.idx.delete(&mut w, &what)?),
-                None => {}
+            let again = match self.idx.get(&w, &what)?.map(read_kept).transpose()? {
+                None => continue,
+                // Raised since: it is looked at again when the newer floor can go.
+                Some((_, until)) if until > now.unix() => Some(until),
+                Some(_) => What::read(&what).map_or(Ok(None), &needed)?,
+            };
+            match again {
+                Some(again) => self.ends.put(&mut w, &end_key(again, &what), &[])?,
+                None => drop(self.idx.delete(&mut w, &what)?),
             }
         }
         w.commit()?;
         Ok(looked)
     }
 
-    /// Shortens the log to what came after `before`, when it is longer than `length`.
-    pub(super) fn trim(&self, before: u64, length: u64) -> heed::Result<()> {
+    /// Shortens the log to what came after `before`, when it is longer than `length`: by no more than `budget` entries.
+    /// Whether there are more.
+    pub(super) fn trim(&self, before: u64, length: u64, budget: usize) -> heed::Result<bool> {
+        let old = |r: &RoTxn<'_>| -> heed::Result<Option<u64>> {
+            let mut last = None;
+            for row in self.log.iter(r)?.take(budget) {
+                let (number, _) = split(row?.0)?;
+                last = (number <= before).then_some(number).or(last);
+            }
+            Ok(last)
+        };
         {
             let r = self.env.read_txn()?;
             let oldest = self.log.first(&r)?.map(|(number, _)| split(number)).transpose()?;
             if self.log.len(&r)? <= length || oldest.is_none_or(|(number, _)| number >= before) {
-                return Ok(());
+                return Ok(false);
             }
         }
         let mut w = self.env.write_txn()?;
         let mut head = self.head(&w)?;
-        let upto = before.min(head.seq);
+        let Some(upto) = old(&w)? else { return Ok(false) };
         let end = upto.to_be_bytes();
-        self.log.delete_range(&mut w, &(Bound::Unbounded, Bound::Included(&end[..])))?;
+        let gone = self.log.delete_range(&mut w, &(Bound::Unbounded, Bound::Included(&end[..])))?;
         head.trimmed = head.trimmed.max(upto);
         self.meta.put(&mut w, HEAD, &head.bytes())?;
-        w.commit()
+        w.commit()?;
+        Ok(gone == budget)
     }
 }
 

@@ -192,6 +192,10 @@ impl Store for Shared {
         Ok(core.fresh.revoked.applied())
     }
 
+    fn admits(&self) -> Result<(), Unavailable> {
+        self.core()?.admits()
+    }
+
     fn insert(&self, key: Digest, record: Record, cap: usize, now: Now) -> Result<Inserted, NotStored> {
         self.core()?.insert(After::Nothing, key, record, cap, now)
     }
@@ -267,6 +271,10 @@ impl Store for Shared {
         let core = self.core()?;
         core.in_place()?;
         core.log.replace_document(name, old, new).map_err(|e| core.failed(e))
+    }
+
+    fn sweep_step(&self) -> usize {
+        self.core().map_or(1, Core::sweep_step)
     }
 
     fn sweep(&self, now: Now, budget: usize) -> usize {

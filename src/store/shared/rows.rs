@@ -22,14 +22,12 @@ use std::ops::Bound;
 /// The environment.
 pub(super) struct Rows {
     pub env: Env<WithoutTls>,
+    pub file: room::File,
     meta: Table,
     rows: Table,
     people: Table,
     due: Table,
 }
-
-/// Of how many hundred pages new sessions may take so many: the rest is for touches, tombstones and log-outs.
-const FILL_PERCENT: usize = 85;
 
 fn damaged() -> heed::Error {
     heed::Error::Mdb(MdbError::Corrupted)
@@ -68,7 +66,8 @@ pub(super) struct Held {
 impl Rows {
     pub(super) fn open(env: Env<WithoutTls>) -> Result<Rows> {
         let [meta, rows, people, due] = tables::open(&env, ["meta", "rows", "people", "due"])?;
-        Ok(Rows { env, meta, rows, people, due })
+        let file = room::File::of_sessions(&env).map_err(|e| super::place::explained(&e, env.path()))?;
+        Ok(Rows { env, file, meta, rows, people, due })
     }
 
     /// The highest seq that a session was ever stored with.
@@ -118,22 +117,22 @@ impl Rows {
 
     /// Live sessions, over ones that were not swept among them.
     pub(super) fn count(&self) -> heed::Result<u64> {
-        let r = self.env.read_txn()?;
-        self.people.len(&r)
+        self.live(&*self.env.read_txn()?)
+    }
+
+    pub(super) fn live(&self, r: &RoTxn<'_>) -> heed::Result<u64> {
+        self.people.len(r)
     }
 
     /// Whether there is no room for new sessions.
     pub(super) fn is_full(&self, r: &RoTxn<'_>) -> heed::Result<bool> {
-        let pages = room::pages(r, &[&self.rows, &self.people, &self.due])?;
-        let size = usize::try_from(self.env.unnamed_database_stat().page_size).unwrap_or(4096);
-        Ok(pages.saturating_mul(100) >= (self.env.info().map_size / size).saturating_mul(FILL_PERCENT))
+        self.file.fills(r, &[&self.rows, &self.people, &self.due], 0, room::NEW)
     }
 
     /// Keeps some of the disk free. `w` is new.
     pub(super) fn keep_room(&self, w: &RwTxn<'_>) -> heed::Result<()> {
-        let file = room::File::of_sessions(&self.env);
-        match file.lacks(w, &[&self.meta, &self.rows, &self.people, &self.due])? {
-            Some(bytes) => file.grow(bytes),
+        match self.file.lacks(w, &[&self.meta, &self.rows, &self.people, &self.due])? {
+            Some(bytes) => self.file.grow(bytes),
             None => Ok(()),
         }
     }
@@ -233,6 +232,12 @@ impl Rows {
             }
         }
         Ok(())
+    }
+
+    /// Leaves nothing of a row that could be read.
+    #[cfg(test)]
+    pub(super) fn spoil(&self, w: &mut RwTxn<'_>, key: &Digest) {
+        self.rows.put(w, key, b"?").unwrap();
     }
 
     /// Rows of every kind, and entries in `due`.

@@ -12,7 +12,7 @@ use super::log::{self, Entry, What};
 use super::revoked::Word;
 use super::rows::{Held, Rows};
 use crate::base::clock::MAX_JUMP_US;
-use crate::base::{Now, Reason};
+use crate::base::{Error, Now, Reason};
 use crate::crypto::digest::Digest;
 use crate::session::id::made_key;
 use crate::session::{Dead, Record, Reference};
@@ -129,14 +129,17 @@ impl Core {
         if self.catch_up().is_err() {
             return Ok(jobs.iter().map(|_| Done::Failed).collect());
         }
+        let mut shut = false;
         if jobs.iter().any(|job| matches!(job, Job::Insert { .. })) {
             self.rows.keep_room(&w)?;
             self.log.keep_room()?;
+            shut = self.is_shut(&w)?;
         }
         let base = self.fresh.revoked.applied();
         let (mut entries, mut logged, mut torn, mut done) = (Vec::new(), false, None, Vec::new());
         for job in jobs {
             done.push(match job {
+                Job::Insert { .. } if shut => Done::Failed,
                 Job::Insert { after, record, principal, cap, now } => {
                     match self.place(&mut w, *after, record, principal, *cap, *now) {
                         Ok((evicted, ended)) => {
@@ -174,6 +177,24 @@ impl Core {
         let stored = committed.map_err(|error| self.failed(error)).is_ok();
         let all = entries.len() as u64;
         Ok(done.into_iter().map(|done| settled(done, stored, number, all)).collect())
+    }
+
+    /// Whether nothing new may come, for its end would not find room in the log; that is told.
+    fn is_shut(&self, r: &RoTxn<'_>) -> heed::Result<bool> {
+        let shut = self.log.is_full(self.rows.live(r)?)?;
+        if shut {
+            let text = "the log of revocations (revocations/) is nearly full: nobody can log in until it has forgotten \
+                        older ones, so that all who are in can log out";
+            self.tell(Error::unavailable(format!("{}: {text}", self.path.display())));
+        }
+        Ok(shut)
+    }
+
+    /// See [`Store::admits`](crate::store::Store::admits).
+    pub(super) fn admits(&self) -> Result<(), Unavailable> {
+        self.in_place()?;
+        let shut = self.rows.env.read_txn().and_then(|r| self.is_shut(&r)).map_err(|e| self.failed(e))?;
+        if shut { Err(Unavailable) } else { Ok(()) }
     }
 
     /// Writes the rows of a new session and of those that end; nothing is committed yet.
@@ -266,11 +287,16 @@ impl Core {
         }
         if let Some(copy) = self.copies.get(record.key()) {
             match (copy.record.death(), copy.record.last_used_boot()) {
-                (Some(dead), _) => return Ok(Err(dead)),
-                (None, used) => record.advance(used.unwrap_or(i64::MIN)),
+                // That it is idle the row says, with a use that this process may not know of.
+                (Some(dead), _) if dead != Dead::Idle => return Ok(Err(dead)),
+                (_, used) => record.advance(used.unwrap_or(i64::MIN)),
             }
         }
-        Ok(record.stands(now))
+        let stands = record.stands(now);
+        if stands.is_ok() {
+            self.drop_idle(record.key());
+        }
+        Ok(stands)
     }
 
     pub(super) fn revoke(&self, what: Revocation<'_>, now: Now) -> Result<u64, Unavailable> {
@@ -299,8 +325,12 @@ impl Core {
 
     /// An entry that is kept for as long as anything lives.
     fn floor(&self, what: What, now: Now) -> Entry {
-        let until = now.unix().saturating_add(i64::from(self.longest_secs)).saturating_add(MARGIN_SECS);
-        Entry { what, floor: None, until: Some(until) }
+        Entry { what, floor: None, until: Some(now.unix().saturating_add(self.keep_secs())) }
+    }
+
+    /// Seconds for which a floor is kept.
+    pub(super) fn keep_secs(&self) -> i64 {
+        i64::from(self.longest_secs).saturating_add(MARGIN_SECS)
     }
 
     /// Ends a session, the one that went on from it, and the tokens that were made from them; those of `origin` in any
@@ -355,7 +385,7 @@ impl Core {
 
     /// Takes over floors that a users file remembers and this log does not have.
     pub(super) fn recall(&self, floors: &[(String, u64)], now: Now) -> Result<(), Unavailable> {
-        let keep = i64::from(self.longest_secs).saturating_add(MARGIN_SECS);
+        let keep = self.keep_secs();
         let missing = || -> heed::Result<Vec<Entry>> {
             let r = self.log.env.read_txn()?;
             let mut missing = Vec::new();

@@ -14,8 +14,22 @@ const DATABASES: u32 = 8;
 /// Opens the environment in the folder `path`. `synced`: every commit is on disk when it returns; otherwise it is in the
 /// system's memory, where no end of a process touches it.
 ///
-/// The caller has made sure that this process does not have it open: `place` keeps one for each path.
+/// The caller has made sure that this process does not have it open, and that nobody else opens it meanwhile: `place` keeps
+/// one for each path, under a lock.
 pub(super) fn open(path: &Path, map: usize, synced: bool) -> heed::Result<Env<WithoutTls>> {
+    let env = open_once(path, map, synced)?;
+    if env.info().number_of_readers == 0 {
+        return Ok(env);
+    }
+    // Of readers that were killed LMDB clears the places, but for those of this process's own number, which another one may
+    // have had: it takes them for alive. Closing clears those, of a process that has read. Nothing of ours reads yet, and
+    // whose number somebody else has at this moment may not read, and clears nothing.
+    drop(env.read_txn());
+    env.prepare_for_closing().wait();
+    open_once(path, map, synced)
+}
+
+fn open_once(path: &Path, map: usize, synced: bool) -> heed::Result<Env<WithoutTls>> {
     let mut options = EnvOpenOptions::new().read_txn_without_tls();
     options.map_size(map).max_readers(READERS).max_dbs(DATABASES);
     if !synced {

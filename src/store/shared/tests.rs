@@ -1,6 +1,8 @@
 //! Tests of what `shared` alone promises; the rules of every store are in `store::suite`.
 
+mod full;
 mod late;
+mod tidy;
 
 use super::*;
 use crate::base::{Reason, Status};
