@@ -1,7 +1,10 @@
 //! The folder of this machine that a store names by `store.path`.
 //!
-//! Used by `store::shared` and `store::redis`. It must never be one that another user may enter.
+//! Used by `store::shared` and `store::redis`. It must never be one that another user may enter, nor another's than this
+//! process's own: its owner could lead whoever opens files in it to any other file.
 
+#[cfg(unix)]
+use crate::base::sys::effective_user;
 use crate::base::{Error, Result};
 use std::fs;
 use std::io::ErrorKind;
@@ -42,7 +45,17 @@ fn make(path: &Path) -> std::io::Result<()> {
 #[cfg(unix)]
 fn private(path: &Path, found: &fs::Metadata) -> Result<()> {
     use std::os::unix::fs::MetadataExt;
-    let (mode, shown) = (found.mode() & 0o7777, path.display());
+    let (mode, shown, own) = (found.mode() & 0o7777, path.display(), effective_user());
+    if found.uid() != own {
+        let owner = found.uid();
+        let mend = match own {
+            0 => format!("run the host as that user, or give the folder to root: chown -R root {shown}"),
+            _ => "run all processes as its owner".to_owned(),
+        };
+        return Err(Error::invalid(format!(
+            "{shown}: belongs to user {owner}, and this process runs as user {own}; {mend}"
+        )));
+    }
     if mode & 0o077 != 0 {
         let text = format!("{shown}: open to other users (mode {mode:04o}); chmod 0700 {shown}");
         return Err(Error::invalid(text));

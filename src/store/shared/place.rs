@@ -27,6 +27,9 @@ use std::time::{Duration, Instant};
 /// How long another process may take to open the store.
 const PATIENCE: Duration = Duration::from_secs(10);
 
+/// The files of an environment.
+const FILES: [&str; 2] = ["data.mdb", "lock.mdb"];
+
 /// The environments of a store.
 pub(super) struct Opened {
     pub sessions: Env<WithoutTls>,
@@ -46,6 +49,7 @@ pub(super) fn open(settings: &Settings) -> Result<Opened> {
     let open = |name: &str, map: usize, synced: bool| {
         let place = path.join(name);
         folder(&place, settings.create)?;
+        FILES.iter().try_for_each(|file| plain(&place.join(file)))?;
         let env = sys::open(&place, map, synced).map_err(|e| explained(&e, &place))?;
         whole(&env, &place)?;
         Ok::<_, Error>(env)
@@ -57,6 +61,29 @@ pub(super) fn open(settings: &Settings) -> Result<Opened> {
     Ok(Opened { sessions, revocations, boot_tag, lock })
 }
 
+/// For opening a file of ours: for its owner only, and never through a link.
+fn options() -> OpenOptions {
+    let mut options = OpenOptions::new();
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::OpenOptionsExt;
+        options.mode(0o600).custom_flags(libc::O_NOFOLLOW);
+    }
+    options
+}
+
+/// Refuses links, and whatever else is no file, where LMDB would open one.
+fn plain(file: &Path) -> Result<()> {
+    let text = |what: &str| format!("{}: {what}", file.display());
+    match fs::symlink_metadata(file) {
+        Ok(found) if !found.is_file() => {
+            Err(Error::invalid(text("is a link or no file at all, which nothing here made; remove it")))
+        }
+        Err(e) if e.kind() != ErrorKind::NotFound => Err(Error::unavailable(text(&format!("cannot be reached: {e}")))),
+        _ => Ok(()),
+    }
+}
+
 /// Takes the lock under which a store is opened.
 fn lock(path: &Path, create: bool) -> Result<File> {
     let failed = |e: std::io::Error| match e.kind() {
@@ -65,7 +92,7 @@ fn lock(path: &Path, create: bool) -> Result<File> {
             Error::unavailable(format!("{}: cannot be opened: {e}; the store belongs to another user?", path.display()))
         }
     };
-    let file = OpenOptions::new().create(create).truncate(false).write(true).open(path).map_err(failed)?;
+    let file = options().create(create).truncate(false).write(true).open(path).map_err(failed)?;
     let start = Instant::now();
     loop {
         match file.try_lock() {
@@ -84,13 +111,13 @@ fn lock(path: &Path, create: bool) -> Result<File> {
 fn settle(path: &Path, durability: Durability, boot: &str) -> Result<()> {
     let (file, unsynced) = (path.join("boot"), format!("{boot} process\n"));
     let failed = |what: &str, e: std::io::Error| Error::unavailable(format!("{}: {what}: {e}", file.display()));
-    let before = match fs::read_to_string(&file) {
+    let before = match options().read(true).open(&file).and_then(std::io::read_to_string) {
         Ok(text) => text,
         Err(e) if e.kind() == ErrorKind::NotFound => String::new(),
         Err(e) => return Err(failed("cannot be read", e)),
     };
     if before.ends_with(" process\n") && before != unsynced {
-        for name in ["data.mdb", "lock.mdb"] {
+        for name in FILES {
             match fs::remove_file(path.join("sessions").join(name)) {
                 Err(e) if e.kind() != ErrorKind::NotFound => return Err(failed("sessions cannot be renewed", e)),
                 _ => {}
@@ -106,10 +133,15 @@ fn settle(path: &Path, durability: Durability, boot: &str) -> Result<()> {
         // On disk before the first session is: what it says must be known after a crash.
         let write = || {
             use std::io::Write;
-            let mut new = File::create(path.join("boot.new"))?;
+            let draft = path.join("boot.new");
+            match fs::remove_file(&draft) {
+                Err(e) if e.kind() != ErrorKind::NotFound => return Err(e),
+                _ => {}
+            }
+            let mut new = options().write(true).create_new(true).open(&draft)?;
             new.write_all(now.as_bytes())?;
             new.sync_all()?;
-            fs::rename(path.join("boot.new"), &file)?;
+            fs::rename(&draft, &file)?;
             File::open(path)?.sync_all()
         };
         write().map_err(|e| failed("cannot be written", e))?;

@@ -1,6 +1,7 @@
 //! Tests of what `shared` alone promises; the rules of every store are in `store::suite`.
 
 mod late;
+mod places;
 
 use super::*;
 use crate::base::{Reason, Status};
