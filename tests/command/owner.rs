@@ -3,7 +3,7 @@
 use crate::folder::Folder;
 use janua::engine::{Config, Engine, Held, Site};
 use std::fs;
-use std::os::unix::fs::{MetadataExt, symlink};
+use std::os::unix::fs::{MetadataExt, chown, symlink};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -87,4 +87,13 @@ fn root_works_on_the_store_of_another_user_as_that_user() {
         fs::remove_file(&link).unwrap();
         let _ = fs::rename(folder.path("aside"), &link);
     }
+
+    // After a boot, before the host has started: nothing is made, removed or written.
+    fs::write(folder.path("state/boot"), "another-boot process\n").unwrap();
+    let before = below(&folder.path("state"));
+    folder.janua(&["sessions", "list"]).is(3).complains("there is no store yet");
+    assert!(folder.janua(&["check"]).is(0).out.contains("not made yet"));
+    assert_eq!(below(&folder.path("state")), before);
+    chown(folder.path("state/boot"), Some(OWNER), Some(OWNER)).unwrap();
+    assert!(below(&folder.path("state")).iter().all(|path| path.symlink_metadata().unwrap().uid() == OWNER));
 }

@@ -22,13 +22,18 @@ pub(in crate::store) fn folder(path: &Path, create: bool) -> Result<()> {
         }
     }
     let found = fs::metadata(path).map_err(|e| match e.kind() {
-        ErrorKind::NotFound => Error::not_found(format!("{shown}: there is no store yet; the host makes it")),
+        ErrorKind::NotFound => unmade(path),
         _ => Error::unavailable(format!("{shown}: the store's folder cannot be reached: {e}")),
     })?;
     if !found.is_dir() {
         return Err(Error::invalid(format!("{shown}: store.path must be a folder")));
     }
     private(path, &found)
+}
+
+/// What whoever only looks is told where no host has been.
+pub(in crate::store) fn unmade(path: &Path) -> Error {
+    Error::not_found(format!("{}: there is no store yet; the host makes it", path.display()))
 }
 
 #[cfg(unix)]

@@ -17,7 +17,7 @@ use super::{Durability, Settings};
 use crate::base::sys::boot_name;
 use crate::base::{Error, Result, Status};
 use crate::crypto::digest::sha256;
-use crate::store::held::folder::folder;
+use crate::store::held::folder::{folder, unmade};
 use heed::{Env, MdbError, WithoutTls};
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::ErrorKind;
@@ -26,6 +26,10 @@ use std::time::{Duration, Instant};
 
 /// How long another process may take to open the store.
 const PATIENCE: Duration = Duration::from_secs(10);
+
+/// The environments' folders.
+const SESSIONS: &str = "sessions";
+const REVOCATIONS: &str = "revocations";
 
 /// The files of an environment.
 const FILES: [&str; 2] = ["data.mdb", "lock.mdb"];
@@ -39,23 +43,26 @@ pub(super) struct Opened {
     pub lock: File,
 }
 
-/// Opens both environments, and makes folder and files where `settings` allows it.
+/// Opens both environments, and makes folder and files where `settings` allows it; otherwise it changes none.
 pub(super) fn open(settings: &Settings) -> Result<Opened> {
     let path = &settings.path;
     folder(path, settings.create)?;
     let lock = lock(&path.join("lock"), settings.create)?;
     let boot = boot_name();
-    settle(path, settings.durability, &boot)?;
+    let synced = settle(settings, &boot)?;
+    // All of it before any of it is opened: that writes.
+    for place in [REVOCATIONS, SESSIONS].map(|name| path.join(name)) {
+        folder(&place, settings.create)?;
+        FILES.iter().try_for_each(|file| plain(&place.join(file), settings.create))?;
+    }
     let open = |name: &str, map: usize, synced: bool| {
         let place = path.join(name);
-        folder(&place, settings.create)?;
-        FILES.iter().try_for_each(|file| plain(&place.join(file)))?;
         let env = sys::open(&place, map, synced).map_err(|e| explained(&e, &place))?;
         whole(&env, &place)?;
         Ok::<_, Error>(env)
     };
-    let revocations = open("revocations", settings.revocations_map, true)?;
-    let sessions = open("sessions", settings.sessions_map, settings.durability == Durability::Disk)?;
+    let revocations = open(REVOCATIONS, settings.revocations_map, true)?;
+    let sessions = open(SESSIONS, settings.sessions_map, synced)?;
     let tag = sha256(&[b"janua-boot", boot.as_bytes()]);
     let boot_tag = tag.first_chunk().map_or(0, |bytes| u64::from_be_bytes(*bytes));
     Ok(Opened { sessions, revocations, boot_tag, lock })
@@ -72,15 +79,17 @@ fn options() -> OpenOptions {
     options
 }
 
-/// Refuses links, and whatever else is no file, where LMDB would open one.
-fn plain(file: &Path) -> Result<()> {
+/// Refuses links, and whatever else is no file, where LMDB would open one; and nothing at all where it may not make one.
+fn plain(file: &Path, create: bool) -> Result<()> {
     let text = |what: &str| format!("{}: {what}", file.display());
     match fs::symlink_metadata(file) {
         Ok(found) if !found.is_file() => {
             Err(Error::invalid(text("is a link or no file at all, which nothing here made; remove it")))
         }
-        Err(e) if e.kind() != ErrorKind::NotFound => Err(Error::unavailable(text(&format!("cannot be reached: {e}")))),
-        _ => Ok(()),
+        Ok(_) => Ok(()),
+        Err(e) if e.kind() == ErrorKind::NotFound && create => Ok(()),
+        Err(e) if e.kind() == ErrorKind::NotFound => Err(unmade(file)),
+        Err(e) => Err(Error::unavailable(text(&format!("cannot be reached: {e}")))),
     }
 }
 
@@ -88,6 +97,7 @@ fn plain(file: &Path) -> Result<()> {
 fn lock(path: &Path, create: bool) -> Result<File> {
     let failed = |e: std::io::Error| match e.kind() {
         ErrorKind::ReadOnlyFilesystem => explained(&heed::Error::Io(e), path),
+        ErrorKind::NotFound if !create => unmade(path),
         _ => {
             Error::unavailable(format!("{}: cannot be opened: {e}; the store belongs to another user?", path.display()))
         }
@@ -107,8 +117,11 @@ fn lock(path: &Path, create: bool) -> Result<File> {
     }
 }
 
-/// Removes sessions that were written without syncing in another boot, and writes down how this boot writes them.
-fn settle(path: &Path, durability: Durability, boot: &str) -> Result<()> {
+/// Removes sessions that were written without syncing in another boot, and writes down how this boot writes them. Whether
+/// this process is to sync them. Who makes no store finds none of another boot, and syncs unless it is written down already
+/// that this boot does not.
+fn settle(settings: &Settings, boot: &str) -> Result<bool> {
+    let (path, disk) = (&settings.path, settings.durability == Durability::Disk);
     let (file, unsynced) = (path.join("boot"), format!("{boot} process\n"));
     let failed = |what: &str, e: std::io::Error| Error::unavailable(format!("{}: {what}: {e}", file.display()));
     let before = match options().read(true).open(&file).and_then(std::io::read_to_string) {
@@ -116,19 +129,20 @@ fn settle(path: &Path, durability: Durability, boot: &str) -> Result<()> {
         Err(e) if e.kind() == ErrorKind::NotFound => String::new(),
         Err(e) => return Err(failed("cannot be read", e)),
     };
-    if before.ends_with(" process\n") && before != unsynced {
+    let torn = before.ends_with(" process\n") && before != unsynced;
+    if !settings.create {
+        return if torn { Err(unmade(path)) } else { Ok(disk || before != unsynced) };
+    }
+    if torn {
         for name in FILES {
-            match fs::remove_file(path.join("sessions").join(name)) {
+            match fs::remove_file(path.join(SESSIONS).join(name)) {
                 Err(e) if e.kind() != ErrorKind::NotFound => return Err(failed("sessions cannot be renewed", e)),
                 _ => {}
             }
         }
     }
     // Once written without syncing, it counts as such for the rest of the boot.
-    let now = match durability {
-        Durability::Disk if before != unsynced => format!("{boot} disk\n"),
-        _ => unsynced,
-    };
+    let now = if disk && before != unsynced { format!("{boot} disk\n") } else { unsynced };
     if now != before {
         // On disk before the first session is: what it says must be known after a crash.
         let write = || {
@@ -146,7 +160,7 @@ fn settle(path: &Path, durability: Durability, boot: &str) -> Result<()> {
         };
         write().map_err(|e| failed("cannot be written", e))?;
     }
-    Ok(())
+    Ok(disk)
 }
 
 /// A file that was cut short would stop the process where its map is read: it is filled up again, and then looked

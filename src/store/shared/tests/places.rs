@@ -22,6 +22,11 @@ fn tree(path: &Path) -> Vec<(PathBuf, u32, u32, Vec<u8>)> {
 }
 
 impl Home {
+    /// Somebody without the right to make a store.
+    fn looker(&self) -> Settings {
+        Settings { create: false, ..self.settings() }
+    }
+
     fn boot(&self) -> PathBuf {
         self.path().join("boot")
     }
@@ -30,6 +35,10 @@ impl Home {
     fn with_a_session(&self) -> Digest {
         let store = self.open();
         self.login(&store, "Aladdin", 1)
+    }
+
+    fn lives(&self, key: &Digest) -> bool {
+        self.why(&self.open(), key).is_none()
     }
 }
 
@@ -83,4 +92,47 @@ fn the_files_are_for_their_owner_only_whatever_the_umask() {
     }
     fs::set_permissions(home.path(), Permissions::from_mode(0o750)).unwrap();
     assert!(home.refused(home.settings()).message.contains("open to other users"));
+}
+
+#[test]
+fn who_only_looks_finds_nothing_of_another_boot_and_changes_nothing() {
+    let home = Home::new();
+    let key = home.with_a_session();
+    let own = fs::read_to_string(home.boot()).unwrap();
+    fs::write(home.boot(), "another-boot process\n").unwrap();
+    let before = tree(&home.path());
+    let error = home.refused(home.looker());
+    assert_eq!(error.status, Status::NotFound, "{}", error.message);
+    assert!(error.message.contains("there is no store yet"), "{}", error.message);
+    assert!(tree(&home.path()) == before, "nothing is removed, written or made");
+    fs::write(home.boot(), own).unwrap();
+    assert!(home.lives(&key), "the host of this boot goes on");
+    for name in ["sessions/data.mdb", "sessions/lock.mdb", "revocations/data.mdb", "revocations", "lock"] {
+        let home = Home::new();
+        home.with_a_session();
+        let gone = home.path().join(name);
+        if gone.is_dir() {
+            fs::remove_dir_all(gone).unwrap()
+        } else {
+            fs::remove_file(gone).unwrap()
+        }
+        let before = tree(&home.path());
+        assert_eq!(home.refused(home.looker()).status, Status::NotFound, "{name}");
+        assert!(tree(&home.path()) == before, "{name}: nothing is made");
+    }
+}
+
+#[test]
+fn who_only_looks_writes_no_less_safely_than_the_boot_file_says() {
+    let home = Home::new();
+    let disk = Settings { durability: Durability::Disk, ..home.settings() };
+    let key = home.login(&attached(disk, &home.clock), "Aladdin", 1);
+    let word = fs::read_to_string(home.boot()).unwrap();
+    assert!(word.ends_with(" disk\n"), "{word}");
+    fs::write(home.boot(), "another-boot disk\n").unwrap();
+    let store = attached(home.looker(), &home.clock);
+    assert_eq!(home.why(&store, &key), None);
+    let flags = store.core().unwrap().rows.env.flags().unwrap().unwrap();
+    assert!(!flags.contains(heed::EnvFlags::NO_SYNC), "a loss of power would tear what counts as whole");
+    assert_eq!(fs::read_to_string(home.boot()).unwrap(), "another-boot disk\n");
 }
