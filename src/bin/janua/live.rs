@@ -110,8 +110,7 @@ impl Found {
 
     /// What is allowed and worth a word.
     pub fn unwise(&self) -> Option<String> {
-        let unmade =
-            "the store is not made yet, or not since the machine started: tokens from before one that is new are refused, \
+        let unmade = "the store is not made yet, or not since the machine started: tokens from before one that is new are refused, \
              until `janua revoke --accept-older`";
         matches!(self, Found::Unmade(_)).then(|| unmade.to_owned())
     }

@@ -3,6 +3,7 @@
 //! | name | what |
 //! |---|---|
 //! | `lock` | held while a process opens the store |
+//! | `open` | held, shared, for as long as a process has the store open |
 //! | `boot` | the boot in which sessions were last opened, and whether without syncing |
 //! | `permits` | a page shared by those who hash passwords (`password::slots`); disposable |
 //! | `counts-…` | a page of failure counts (`throttle::ledger`), one for each boot; disposable |
@@ -10,12 +11,14 @@
 //! | `revocations/` | another one, small, always synced: the log |
 //!
 //! Used by `store::shared` alone. Nothing is removed but sessions that a crash of the system may have torn: written
-//! without syncing, in another boot.
+//! without syncing, in another boot, and open in no process. What the system calls its boot is not enough for that: two
+//! processes may see two names (a container, a service without `/proc/sys`), or none. A lock does not outlive the
+//! system, so what somebody holds open is of this boot. A fork that lives on holds it for its parent; that is as true.
 
 use super::sys;
 use super::{Durability, Settings};
-use crate::base::sys::boot_name;
-use crate::base::{Error, Result, Status};
+use crate::base::sys::{NO_BOOT_NAME, boot_name};
+use crate::base::{Error, Result, Status, random};
 use crate::crypto::digest::sha256;
 use crate::store::held::folder::{folder, unmade};
 use heed::{Env, MdbError, WithoutTls};
@@ -41,6 +44,8 @@ pub(super) struct Opened {
     pub boot_tag: u64,
     /// Held until both are set up.
     pub lock: File,
+    /// Held for as long as they are open.
+    pub held: File,
 }
 
 /// Opens both environments, and makes folder and files where `settings` allows it; otherwise it changes none.
@@ -48,8 +53,9 @@ pub(super) fn open(settings: &Settings) -> Result<Opened> {
     let path = &settings.path;
     folder(path, settings.create)?;
     let lock = lock(&path.join("lock"), settings.create)?;
+    let (held, alone) = hold(&path.join("open"), settings.create)?;
     let boot = boot_name();
-    let synced = settle(settings, &boot)?;
+    let synced = settle(settings, &boot, alone)?;
     // All of it before any of it is opened: that writes.
     for place in [REVOCATIONS, SESSIONS].map(|name| path.join(name)) {
         folder(&place, settings.create)?;
@@ -63,9 +69,17 @@ pub(super) fn open(settings: &Settings) -> Result<Opened> {
     };
     let revocations = open(REVOCATIONS, settings.revocations_map, true)?;
     let sessions = open(SESSIONS, settings.sessions_map, synced)?;
+    Ok(Opened { sessions, revocations, boot_tag: boot_tag(&boot)?, lock, held })
+}
+
+/// What rows say of the boot in which their boot seconds count. Without a name no two are the same: what another process
+/// wrote, or this one before, goes by the wall clock.
+pub(super) fn boot_tag(boot: &str) -> Result<u64> {
+    if boot == NO_BOOT_NAME {
+        return random::array().map(u64::from_be_bytes);
+    }
     let tag = sha256(&[b"janua-boot", boot.as_bytes()]);
-    let boot_tag = tag.first_chunk().map_or(0, |bytes| u64::from_be_bytes(*bytes));
-    Ok(Opened { sessions, revocations, boot_tag, lock })
+    Ok(tag.first_chunk().map_or(0, |bytes| u64::from_be_bytes(*bytes)))
 }
 
 /// For opening a file of ours: for its owner only, and never through a link.
@@ -117,21 +131,46 @@ fn lock(path: &Path, create: bool) -> Result<File> {
     }
 }
 
+/// Takes the lock of those who have the store open, and says whether nobody else has. Whoever calls holds `lock`, so that
+/// nobody comes in between; nobody waits.
+fn hold(path: &Path, create: bool) -> Result<(File, bool)> {
+    let failed = |e: std::io::Error| match e.kind() {
+        ErrorKind::NotFound if !create => unmade(path),
+        _ => explained(&heed::Error::Io(e), path),
+    };
+    let file = options().create(create).truncate(false).write(true).open(path).map_err(failed)?;
+    let alone = match file.try_lock() {
+        Ok(()) => true,
+        Err(TryLockError::WouldBlock) => false,
+        Err(TryLockError::Error(e)) => return Err(failed(e)),
+    };
+    match file.try_lock_shared() {
+        Ok(()) => Ok((file, alone)),
+        Err(TryLockError::Error(e)) => Err(failed(e)),
+        Err(TryLockError::WouldBlock) => {
+            Err(Error::unavailable(format!("{}: locked by what is no process of this store", path.display())))
+        }
+    }
+}
+
 /// Removes sessions that were written without syncing in another boot, and writes down how this boot writes them. Whether
 /// this process is to sync them. Who makes no store finds none of another boot, and syncs unless it is written down already
-/// that this boot does not.
-fn settle(settings: &Settings, boot: &str) -> Result<bool> {
+/// that this boot does not. `alone`: nobody else has the store open.
+pub(super) fn settle(settings: &Settings, boot: &str, alone: bool) -> Result<bool> {
     let (path, disk) = (&settings.path, settings.durability == Durability::Disk);
-    let (file, unsynced) = (path.join("boot"), format!("{boot} process\n"));
+    let file = path.join("boot");
     let failed = |what: &str, e: std::io::Error| Error::unavailable(format!("{}: {what}: {e}", file.display()));
     let before = match options().read(true).open(&file).and_then(std::io::read_to_string) {
-        Ok(text) => text,
-        Err(e) if e.kind() == ErrorKind::NotFound => String::new(),
+        Ok(text) => Some(text),
+        Err(e) if e.kind() == ErrorKind::NotFound => None,
         Err(e) => return Err(failed("cannot be read", e)),
     };
-    let torn = before.ends_with(" process\n") && before != unsynced;
+    // Of a word that nobody wrote the worst is thought.
+    let unsynced = before.as_ref().is_some_and(|before| !before.ends_with(" disk\n"));
+    let same = boot != NO_BOOT_NAME && before.as_ref().is_some_and(|before| *before == word(boot, false));
+    let torn = unsynced && alone && !same;
     if !settings.create {
-        return if torn { Err(unmade(path)) } else { Ok(disk || before != unsynced) };
+        return if torn { Err(unmade(path)) } else { Ok(disk || !unsynced) };
     }
     if torn {
         for name in FILES {
@@ -141,9 +180,9 @@ fn settle(settings: &Settings, boot: &str) -> Result<bool> {
             }
         }
     }
-    // Once written without syncing, it counts as such for the rest of the boot.
-    let now = if disk && before != unsynced { format!("{boot} disk\n") } else { unsynced };
-    if now != before {
+    // Once written without syncing, it counts as such for the rest of the boot, under the name that it has.
+    let stays = unsynced && !torn;
+    if !stays && before.as_ref() != Some(&word(boot, disk)) {
         // On disk before the first session is: what it says must be known after a crash.
         let write = || {
             use std::io::Write;
@@ -153,7 +192,7 @@ fn settle(settings: &Settings, boot: &str) -> Result<bool> {
                 _ => {}
             }
             let mut new = options().write(true).create_new(true).open(&draft)?;
-            new.write_all(now.as_bytes())?;
+            new.write_all(word(boot, disk).as_bytes())?;
             new.sync_all()?;
             fs::rename(&draft, &file)?;
             File::open(path)?.sync_all()
@@ -161,6 +200,11 @@ fn settle(settings: &Settings, boot: &str) -> Result<bool> {
         write().map_err(|e| failed("cannot be written", e))?;
     }
     Ok(disk)
+}
+
+/// What the file `boot` says.
+fn word(boot: &str, disk: bool) -> String {
+    format!("{boot} {}\n", if disk { "disk" } else { "process" })
 }
 
 /// A file that was cut short would stop the process where its map is read: it is filled up again, and then looked

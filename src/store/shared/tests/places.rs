@@ -1,7 +1,7 @@
 //! Tests of the folder: whose it is, what lies in it, what is kept of another boot, and one environment for each folder.
 
 use super::*;
-use std::fs::{self, Permissions};
+use std::fs::{self, File, Permissions};
 use std::os::unix::fs::{MetadataExt, PermissionsExt, chown, symlink};
 use std::path::Path;
 
@@ -63,7 +63,7 @@ fn a_folder_of_another_owner_is_refused_with_the_mend() {
 
 #[test]
 fn links_in_the_folder_are_not_followed() {
-    for name in ["lock", "sessions/data.mdb", "sessions/lock.mdb", "revocations/data.mdb", "boot", "boot.new"] {
+    for name in ["lock", "open", "sessions/data.mdb", "sessions/lock.mdb", "revocations/data.mdb", "boot", "boot.new"] {
         let home = Home::new();
         home.with_a_session();
         let victim = home.folder.write("victim", "what others wrote");
@@ -107,7 +107,7 @@ fn who_only_looks_finds_nothing_of_another_boot_and_changes_nothing() {
     assert!(tree(&home.path()) == before, "nothing is removed, written or made");
     fs::write(home.boot(), own).unwrap();
     assert!(home.lives(&key), "the host of this boot goes on");
-    for name in ["sessions/data.mdb", "sessions/lock.mdb", "revocations/data.mdb", "revocations", "lock"] {
+    for name in ["sessions/data.mdb", "sessions/lock.mdb", "revocations/data.mdb", "revocations", "open", "lock"] {
         let home = Home::new();
         home.with_a_session();
         let gone = home.path().join(name);
@@ -135,4 +135,74 @@ fn who_only_looks_writes_no_less_safely_than_the_boot_file_says() {
     let flags = store.core().unwrap().rows.env.flags().unwrap().unwrap();
     assert!(!flags.contains(heed::EnvFlags::NO_SYNC), "a loss of power would tear what counts as whole");
     assert_eq!(fs::read_to_string(home.boot()).unwrap(), "another-boot disk\n");
+}
+
+#[test]
+fn what_somebody_has_open_is_of_this_boot_whatever_they_call_it() {
+    let home = Home::new();
+    let key = home.with_a_session();
+    let other = "another-name process\n";
+    fs::write(home.boot(), other).unwrap();
+    // As a process does for as long as it has the store open, and a fork of it that lives on.
+    let held = File::open(home.path().join("open")).or_else(|_| File::create(home.path().join("open"))).unwrap();
+    held.lock_shared().unwrap();
+    assert!(home.lives(&key), "nothing of those who are in is removed");
+    assert_eq!(fs::read_to_string(home.boot()).unwrap(), other, "nor renamed: they may come again");
+    assert_eq!(home.why(&attached(home.looker(), &home.clock), &key), None);
+    drop(held);
+    assert!(!home.lives(&key), "after the last has gone it is another boot's");
+    // And a running store keeps its files by itself.
+    let store = home.open();
+    let key = home.login(&store, "AlexK", 2);
+    let file = File::open(home.path().join("open")).unwrap();
+    assert!(file.try_lock().is_err(), "held for as long as the store is open");
+    assert_eq!(home.why(&store, &key), None);
+    drop(store);
+    file.try_lock().unwrap();
+}
+
+#[test]
+fn a_boot_file_that_says_nothing_known_is_no_promise() {
+    for word in ["", "garbage", "another-boot disk", "another-boot process\n"] {
+        let home = Home::new();
+        let key = home.with_a_session();
+        fs::write(home.boot(), word).unwrap();
+        assert!(!home.lives(&key), "{word:?}: it may be torn");
+    }
+}
+
+#[test]
+fn where_boots_have_no_name_nothing_unsynced_outlives_the_last_process() {
+    let home = Home::new();
+    let unknown = crate::base::sys::NO_BOOT_NAME;
+    home.with_a_session();
+    let data = home.path().join("sessions/data.mdb");
+    fs::write(home.boot(), format!("{unknown} process\n")).unwrap();
+    place::settle(&home.settings(), unknown, false).unwrap();
+    assert!(data.exists(), "somebody has it open: no boot came in between");
+    assert_eq!(place::settle(&home.looker(), unknown, true).unwrap_err().status, Status::NotFound);
+    assert!(data.exists());
+    place::settle(&home.settings(), unknown, true).unwrap();
+    assert!(!data.exists(), "a loss of power could have come in between");
+    let disk = Settings { durability: Durability::Disk, ..home.settings() };
+    fs::write(&data, "").unwrap();
+    fs::write(home.boot(), format!("{unknown} disk\n")).unwrap();
+    assert_eq!(place::settle(&disk, unknown, true), Ok(true));
+    assert!(data.exists(), "what was synced is whole");
+    assert_ne!(place::boot_tag(unknown), place::boot_tag(unknown), "no boot seconds are taken for another boot's");
+    assert_eq!(place::boot_tag("a"), place::boot_tag("a"));
+    assert_ne!(place::boot_tag("a"), place::boot_tag("b"));
+}
+
+#[test]
+fn who_syncs_less_than_those_who_have_it_open_says_so() {
+    let home = Home::new();
+    let disk = Settings { durability: Durability::Disk, ..home.settings() };
+    attached(disk.clone(), &home.clock);
+    place::settle(&home.settings(), "b", false).unwrap();
+    assert_eq!(fs::read_to_string(home.boot()).unwrap(), "b process\n");
+    for alone in [false, true] {
+        assert_eq!(place::settle(&disk, "b", alone), Ok(true));
+        assert_eq!(fs::read_to_string(home.boot()).unwrap(), "b process\n", "for the rest of the boot");
+    }
 }
