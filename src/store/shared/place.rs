@@ -15,8 +15,7 @@
 //! processes may see two names (a container, a service without `/proc/sys`), or none. A lock does not outlive the
 //! system, so what somebody holds open is of this boot. A fork that lives on holds it for its parent; that is as true.
 
-use super::sys;
-use super::{Durability, Settings};
+use super::{Durability, Settings, room, sys};
 use crate::base::sys::{NO_BOOT_NAME, boot_name};
 use crate::base::{Error, Result, Status, random};
 use crate::crypto::digest::sha256;
@@ -208,19 +207,33 @@ fn word(boot: &str, disk: bool) -> String {
 }
 
 /// A file that was cut short would stop the process where its map is read: it is filled up again, and then looked
-/// through, so that what is missing is found as damage.
-fn whole(env: &Env<WithoutTls>, place: &Path) -> Result<()> {
-    let stat = env.unnamed_database_stat();
-    let needed = (env.info().last_page_number as u64 + 1).saturating_mul(u64::from(stat.page_size));
-    let damaged = |e: &heed::Error| explained(e, place);
-    let has = env.real_disk_size().map_err(|e| damaged(&e))?;
-    if has >= needed {
-        return Ok(());
+/// through, so that what is missing is found as damage. It may also be short because its last pages are free and were
+/// never written, while another process is about to write them: so it is judged and made longer under the write lock, and
+/// never made shorter.
+pub(super) fn whole(env: &Env<WithoutTls>, place: &Path) -> Result<()> {
+    let lacks = || {
+        let page = u64::from(env.unnamed_database_stat().page_size);
+        let needed = (env.info().last_page_number as u64 + 1).saturating_mul(page);
+        Ok::<_, heed::Error>(needed.checked_sub(env.real_disk_size()?).filter(|lacking| *lacking > 0))
+    };
+    let fill = || {
+        // The common case takes no lock.
+        if lacks()?.is_none() {
+            return Ok(false);
+        }
+        let _w = env.write_txn()?;
+        let Some(lacking) = lacks()? else { return Ok(false) };
+        room::File::of_sessions(env).grow(lacking).map(|()| true)
+    };
+    match fill() {
+        Ok(false) => Ok(()),
+        Ok(true) => super::tables::look_through(env).map_err(|e| explained(&e, place)),
+        Err(heed::Error::Io(e)) => {
+            let file = place.join("data.mdb");
+            Err(Error::unavailable(format!("{}: cut short, and cannot be filled up: {e}", file.display())))
+        }
+        Err(e) => Err(explained(&e, place)),
     }
-    let file = place.join("data.mdb");
-    let fill = || OpenOptions::new().write(true).open(&file)?.set_len(needed);
-    fill().map_err(|e| Error::unavailable(format!("{}: cut short, and cannot be filled up: {e}", file.display())))?;
-    super::tables::look_through(env).map_err(|e| damaged(&e))
 }
 
 /// What went wrong, and what to do about it.

@@ -1,5 +1,6 @@
 //! Tests of the folder: whose it is, what lies in it, what is kept of another boot, and one environment for each folder.
 
+use super::super::{sys, tables};
 use super::*;
 use std::fs::{self, File, Permissions};
 use std::os::unix::fs::{MetadataExt, PermissionsExt, chown, symlink};
@@ -205,4 +206,66 @@ fn who_syncs_less_than_those_who_have_it_open_says_so() {
         assert_eq!(place::settle(&disk, "b", alone), Ok(true));
         assert_eq!(fs::read_to_string(home.boot()).unwrap(), "b process\n", "for the rest of the boot");
     }
+}
+
+/// An environment whose file ends before its last page, which is free: as one that was never written.
+fn shorter_than_its_last_page(home: &Home) -> heed::Env<heed::WithoutTls> {
+    let place = home.folder.path("env");
+    fs::create_dir(&place).unwrap();
+    let env = sys::open(&place, 64 << 20, true).unwrap();
+    let [table] = tables::open(&env, ["meta"]).unwrap();
+    let mut w = env.write_txn().unwrap();
+    for number in 0..500_u32 {
+        table.put(&mut w, &number.to_be_bytes(), &[1; 1_000]).unwrap();
+    }
+    for number in (0..500_u32).rev() {
+        table.delete(&mut w, &number.to_be_bytes()).unwrap();
+    }
+    w.commit().unwrap();
+    for _ in 0..8 {
+        let mut w = env.write_txn().unwrap();
+        table.put(&mut w, b"small", b"1").unwrap();
+        w.commit().unwrap();
+    }
+    // What is in use has moved to the beginning since.
+    let file = File::options().write(true).open(place.join("data.mdb")).unwrap();
+    file.set_len(needed(&env) / 2).unwrap();
+    env
+}
+
+fn needed(env: &heed::Env<heed::WithoutTls>) -> u64 {
+    (env.info().last_page_number as u64 + 1) * u64::from(env.unnamed_database_stat().page_size)
+}
+
+#[test]
+fn a_file_is_filled_up_only_while_nobody_writes_it() {
+    let home = Home::new();
+    let env = shorter_than_its_last_page(&home);
+    let (place, has) = (env.path().to_owned(), env.real_disk_size().unwrap());
+    assert!(has < needed(&env), "{has}");
+    let [table] = tables::open(&env, ["meta"]).unwrap();
+    let mut w = env.write_txn().unwrap();
+    let written = vec![7; 3 << 20];
+    table.put(&mut w, b"written", &written).unwrap();
+    std::thread::scope(|scope| {
+        let filler = scope.spawn(|| place::whole(&env, &place));
+        std::thread::sleep(Duration::from_millis(200));
+        assert_eq!(env.real_disk_size().unwrap(), has, "somebody writes it");
+        w.commit().unwrap();
+        filler.join().unwrap().unwrap();
+    });
+    assert!(env.real_disk_size().unwrap() >= needed(&env));
+    let r = env.read_txn().unwrap();
+    assert!(table.get(&r, b"written").unwrap() == Some(&written[..]), "nothing that was written is cut off");
+}
+
+#[test]
+fn a_file_that_is_too_short_is_made_longer_and_never_shorter() {
+    let home = Home::new();
+    let env = shorter_than_its_last_page(&home);
+    place::whole(&env, env.path()).unwrap();
+    let long = env.real_disk_size().unwrap();
+    assert!(long >= needed(&env), "{long}");
+    place::whole(&env, env.path()).unwrap();
+    assert_eq!(env.real_disk_size().unwrap(), long);
 }
