@@ -1,4 +1,5 @@
-//! The folder of a shared store where processes see the system differently: another name of its boot, or none.
+//! The folder of a shared store where processes see the system differently: another name of its boot, none, or the same
+//! folder under two names.
 //!
 //! Each of them has a mount namespace of its own; where the system allows none (a container without that right), a test
 //! says so.
@@ -10,7 +11,8 @@ mod shared;
 
 use children::{Scene, part};
 use janua::base::Clock;
-use janua::store::shared::Durability;
+use janua::store::Store;
+use janua::store::shared::{Durability, Settings, Shared};
 use shared::{Place, START};
 use std::fs;
 use std::path::Path;
@@ -64,4 +66,29 @@ fn processes_that_see_two_names_of_one_boot_leave_each_other_in() {
         let said = apart(&scene, NAME, "alone", RENAMED).unwrap();
         assert!(said.contains("first false\n"), "nobody has it open: it may be of another boot; {said}");
     }
+}
+
+#[test]
+fn a_folder_under_two_names_is_one_store() {
+    const NAME: &str = "a_folder_under_two_names_is_one_store";
+    if let Some((_, folder, _)) = part() {
+        let place = Place::open(&folder, Durability::Process, Clock::fake(START));
+        place.insert(1, "Aladdin");
+        let other = Settings::new(folder.join("other"), Durability::Process, 86_400, Vec::new());
+        let told =
+            Shared::new(Settings { durability: Durability::Disk, ..other.clone() }, place.clock.clone()).attach();
+        println!("told: {}", told.map_or_else(|error| error.message, |()| "opened twice".to_owned()));
+        let same = Shared::new(other, place.clock.clone());
+        println!("attached {}", same.attach().is_ok());
+        place.store.revoke(janua::store::Revocation::Session(shared::key(1)), place.clock.now()).unwrap();
+        let gone = same.check(&shared::key(1), place.clock.now()).ok().is_err();
+        println!("gone {gone}");
+        return;
+    }
+    let scene = Scene::new("two-names");
+    drop(Place::open(&scene.0, Durability::Process, Clock::fake(START)));
+    fs::create_dir(scene.0.join("other")).unwrap();
+    let Some(said) = apart(&scene, NAME, "bound", "mount --bind \"$0/state\" \"$0/other\"") else { return };
+    assert!(said.contains("told: ") && said.contains("has the store open with the other store.durability"), "{said}");
+    assert!(said.contains("attached true\n") && said.contains("gone true\n"), "{said}");
 }

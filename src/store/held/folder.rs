@@ -68,6 +68,18 @@ fn private(path: &Path, found: &fs::Metadata) -> Result<()> {
     Ok(())
 }
 
+/// What a folder is by itself, under whatever names.
+#[cfg(unix)]
+pub(in crate::store) fn identity(path: &Path) -> Option<(u64, u64)> {
+    use std::os::unix::fs::MetadataExt;
+    fs::metadata(path).ok().map(|found| (found.dev(), found.ino()))
+}
+
+#[cfg(not(unix))]
+pub(in crate::store) fn identity(path: &Path) -> Option<std::path::PathBuf> {
+    path.canonicalize().ok()
+}
+
 #[cfg(not(unix))]
 fn private(_: &Path, _: &fs::Metadata) -> Result<()> {
     Ok(())

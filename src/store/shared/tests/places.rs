@@ -269,3 +269,20 @@ fn a_file_that_is_too_short_is_made_longer_and_never_shorter() {
     place::whole(&env, env.path()).unwrap();
     assert_eq!(env.real_disk_size().unwrap(), long);
 }
+
+#[test]
+fn who_waits_for_a_thread_that_waits_for_another_process_is_no_fork() {
+    let (one, two) = (Home::new(), Home::new());
+    one.with_a_session();
+    // As another process does that takes its time to open it.
+    let busy = File::options().write(true).open(one.path().join("lock")).unwrap();
+    busy.lock().unwrap();
+    std::thread::scope(|scope| {
+        scope.spawn(|| one.open());
+        std::thread::sleep(Duration::from_millis(100));
+        let late = scope.spawn(|| drop(two.open()));
+        std::thread::sleep(Duration::from_secs(6));
+        busy.unlock().unwrap();
+        late.join().unwrap();
+    });
+}
