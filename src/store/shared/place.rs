@@ -29,6 +29,9 @@ use std::time::{Duration, Instant};
 /// How long another process may take to open the store.
 pub(super) const PATIENCE: Duration = Duration::from_secs(10);
 
+/// How long a thread of this process may take to close it.
+const CLOSING: Duration = Duration::from_millis(500);
+
 /// The environments' folders.
 const SESSIONS: &str = "sessions";
 const REVOCATIONS: &str = "revocations";
@@ -62,13 +65,27 @@ pub(super) fn open(settings: &Settings) -> Result<Opened> {
     }
     let open = |name: &str, map: usize, synced: bool| {
         let place = path.join(name);
-        let env = sys::open(&place, map, synced).map_err(|e| explained(&e, &place))?;
+        let env = opened(&place, map, synced).map_err(|e| explained(&e, &place))?;
         whole(&env, &place)?;
         Ok::<_, Error>(env)
     };
     let revocations = open(REVOCATIONS, settings.revocations_map, true)?;
     let sessions = open(SESSIONS, settings.sessions_map, synced)?;
     Ok(Opened { sessions, revocations, boot_tag: boot_tag(&boot)?, lock, held })
+}
+
+/// An environment that this process has open is waited for, but not for long: the last engine that had it may be closing it in
+/// another thread. What a fork has inherited nobody closes.
+fn opened(place: &Path, map: usize, synced: bool) -> heed::Result<Env<WithoutTls>> {
+    let start = Instant::now();
+    loop {
+        match sys::open(place, map, synced) {
+            Err(heed::Error::EnvAlreadyOpened) if start.elapsed() < CLOSING => {
+                std::thread::sleep(Duration::from_millis(1));
+            }
+            opened => return opened,
+        }
+    }
 }
 
 /// What rows say of the boot in which their boot seconds count. Without a name no two are the same: what another process

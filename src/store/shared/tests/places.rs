@@ -286,3 +286,25 @@ fn who_waits_for_a_thread_that_waits_for_another_process_is_no_fork() {
         late.join().unwrap();
     });
 }
+
+#[test]
+fn an_engine_that_comes_while_the_last_one_closes_the_store_is_no_fork() {
+    let home = Home::new();
+    let store = home.open();
+    let key = home.login(&store, "Aladdin", 1);
+    // As between the last engine's going and the end of its files.
+    let closing = store.core().unwrap().rows.env.clone();
+    drop(store);
+    std::thread::scope(|scope| {
+        scope.spawn(move || {
+            std::thread::sleep(Duration::from_millis(50));
+            drop(closing);
+        });
+        assert_eq!(home.why(&home.open(), &key), None);
+    });
+    let closing = home.open().core().unwrap().rows.env.clone();
+    let error = home.refused(home.settings());
+    assert_eq!(error.status, Status::Fork, "nobody closes what a fork has inherited");
+    drop(closing);
+    home.open();
+}
