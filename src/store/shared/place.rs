@@ -283,6 +283,11 @@ pub(super) fn explained(error: &heed::Error, place: &Path) -> Error {
             ErrorKind::FileTooLarge => text("its files may not grow any more: raise the limit on the size of files"),
             ErrorKind::ReadOnlyFilesystem => text("the file system is read-only: mount it writable"),
             ErrorKind::PermissionDenied => text("this user may not write it: run all processes as its owner"),
+            // The lock by which LMDB knows the living from the dead is one for each number of a process.
+            ErrorKind::WouldBlock => text(
+                "a process with this one's number has it open, in another process namespace: let all of them share their \
+                 process ids",
+            ),
             _ => text(&format!("the system says: {e}")),
         },
         other => text(&other.to_string()),

@@ -308,3 +308,10 @@ fn an_engine_that_comes_while_the_last_one_closes_the_store_is_no_fork() {
     drop(closing);
     home.open();
 }
+
+#[test]
+fn two_processes_of_one_number_are_told_as_what_they_are() {
+    let error = heed::Error::Io(std::io::Error::from_raw_os_error(libc::EAGAIN));
+    let told = place::explained(&error, Path::new("state"));
+    assert!(told.message.contains("process ids") && told.message.contains("state"), "{}", told.message);
+}
