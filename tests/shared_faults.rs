@@ -172,7 +172,7 @@ fn files_that_this_user_may_not_write_are_an_error_with_a_mend() {
     drop(place);
     // SAFETY: asks who this is.
     let root = unsafe { libc::geteuid() } == 0;
-    let all = ["", "lock", "boot", "sessions", "sessions/data.mdb", "sessions/lock.mdb"];
+    let all = ["", "lock", "open", "boot", "sessions", "sessions/data.mdb", "sessions/lock.mdb"];
     let more = ["revocations", "revocations/data.mdb", "revocations/lock.mdb"];
     for name in all.iter().chain(&more).filter(|_| root) {
         std::os::unix::fs::chown(scene.0.join("state").join(name), Some(65_534), Some(65_534)).unwrap();

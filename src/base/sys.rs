@@ -56,6 +56,13 @@ pub fn boot_us() -> i64 {
     wall_us()
 }
 
+/// The number of the user whose rights this process has.
+#[cfg(unix)]
+pub fn effective_user() -> u32 {
+    // SAFETY: asks the system for a number; it cannot fail.
+    unsafe { libc::geteuid() }
+}
+
 /// What [`boot_name`] says where the system does not name its boots (no `/proc`).
 pub const NO_BOOT_NAME: &str = "unknown";
 

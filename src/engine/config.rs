@@ -151,6 +151,11 @@ impl Config {
         matches!(self.tree.store.kind.as_str(), "shared" | "redis")
     }
 
+    /// The folder that holds its store, if one does.
+    pub fn store_folder(&self) -> Option<PathBuf> {
+        self.tree.store.path.as_deref().filter(|_| self.tree.store.kind == "shared").map(|path| self.path(path))
+    }
+
     /// The life of tokens in seconds, if the configuration says; else the profile's counts.
     pub fn token_lifetime(&self) -> Option<u32> {
         self.tree.token.lifetime.map(|span| span.0)

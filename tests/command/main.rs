@@ -6,6 +6,8 @@ mod explain;
 mod folder;
 mod init;
 mod keys;
+#[cfg(all(unix, feature = "shared"))]
+mod owner;
 #[cfg(all(unix, feature = "redis"))]
 #[path = "../redis_server/mod.rs"]
 mod redis_server;

@@ -89,8 +89,8 @@ enum Keys {
 }
 
 impl Keys {
-    fn look(path: &Path, config: &Config, now: i64) -> Result<Keys, Failure> {
-        let place = match configuration::ring_of(path, config) {
+    fn look(config: &Config, store: Option<&Engine>, now: i64) -> Result<Keys, Failure> {
+        let place = match configuration::ring_of(config, store) {
             Err(Failure::Said(Code::NotFound, _)) if config.keyring_is_stored() => return Ok(Keys::Unmade),
             place => place?,
         };
@@ -115,6 +115,8 @@ impl Keys {
 /// What a configuration holds.
 struct Found {
     path: PathBuf,
+    /// Everybody on this machine can read it.
+    open: bool,
     facts: Facts,
     keys: Keys,
     /// After how many seconds a key is to be rotated.
@@ -130,7 +132,7 @@ impl Found {
         let mut config = Config::new();
         config.read_file(path)?;
         let now = Clock::system().now().unix();
-        let keys = Keys::look(path, &config, now)?;
+        let facts = Facts::read(path)?;
         let users = match config.users_path() {
             Some(file) => {
                 let (tenants, users) = roster::list(&file)?;
@@ -138,11 +140,14 @@ impl Found {
             }
             None => None,
         };
-        let store = live::look(path)?;
-        let facts = Facts::read(path)?;
+        let open = is_open(path);
+        // From here on root may be the store's owner, and read no more than he.
+        let store = if config.shares_store() { Some(live::build(path)?) } else { None };
+        let keys = Keys::look(&config, store.as_deref(), now)?;
+        let store = live::look(store.as_deref())?;
         let rotation = config.keyring_rotation();
         let mut found =
-            Found { path: path.to_path_buf(), facts, keys, rotation, users, store, now, warnings: Vec::new() };
+            Found { path: path.to_path_buf(), open, facts, keys, rotation, users, store, now, warnings: Vec::new() };
         found.warnings = found.unwise();
         Ok(found)
     }
@@ -173,7 +178,7 @@ impl Found {
             "keyring.path is \"ephemeral\": every restart ends every token, and no two machines know each other's",
         );
         warn(
-            !facts.names("gates").is_empty() && is_open(&self.path),
+            !facts.names("gates").is_empty() && self.open,
             "[gates] holds secrets, and everybody on this machine can read the file: chmod 0640",
         );
         let weak = facts.list("directory", "weak");

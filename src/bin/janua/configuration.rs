@@ -4,7 +4,7 @@ use crate::failure::Failure;
 use crate::live;
 use janua::crypto::RingPlace;
 use janua::directory::{Gone, HostDirectory, User};
-use janua::engine::Config;
+use janua::engine::{Config, Engine};
 use std::path::{Path, PathBuf};
 
 /// Where a configuration is looked for when none is named, in this order.
@@ -71,25 +71,26 @@ pub fn keyring(named: Option<&Path>, configuration: Option<&Path>) -> Result<Pla
              a file, work on that, and set the variable anew"
         )));
     }
-    let Some(ring) = ring_of(&file, &config)? else {
+    let store = if config.keyring_is_stored() { Some(live::build(&file)?) } else { None };
+    let Some(ring) = ring_of(&config, store.as_deref())? else {
         return Err(Failure::file(format!("{shown}: names no keyring that lasts ([keyring] path)")));
     };
     Ok(Place { ring, configuration: Some((file, config)) })
 }
 
-/// Where the keys of a configuration lie; none when they are ephemeral. A store is opened for that, and not made.
-pub fn ring_of(file: &Path, config: &Config) -> Result<Option<RingPlace>, Failure> {
+/// Where the keys of a configuration lie; none when they are ephemeral. The store of `engine` is opened for that, and not
+/// made.
+pub fn ring_of(config: &Config, engine: Option<&Engine>) -> Result<Option<RingPlace>, Failure> {
     if let Some(path) = config.keyring_path() {
         return Ok(Some(RingPlace::file(path)));
     }
     if let Some(name) = config.keyring_variable() {
         return Ok(Some(RingPlace::environment(name)));
     }
-    if !config.keyring_is_stored() {
-        return Ok(None);
+    match engine.filter(|_| config.keyring_is_stored()) {
+        Some(engine) => engine.keyring_place().map_err(Failure::from),
+        None => Ok(None),
     }
-    let engine = live::build(file)?;
-    engine.keyring_place().map_err(Failure::from)
 }
 
 /// A keyring, and the configuration that named it.

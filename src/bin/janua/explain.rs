@@ -5,6 +5,7 @@
 
 use crate::configuration;
 use crate::failure::{Code, Failure};
+use crate::live;
 use crate::redact::Redactor;
 use crate::request::{self, Parsed};
 use crate::{Done, files, moment, output, reasons};
@@ -96,9 +97,13 @@ fn site(arguments: &Arguments) -> Result<Arc<Site>, Failure> {
     let as_file = |e: janua::base::Error| Failure::file(e.message);
     // Nothing that is asked here may log anybody in or out.
     config.set_store_aside();
+    let folder = config.store_folder().filter(|_| config.keyring_is_stored());
     let engine = Engine::build(config).map_err(as_file)?;
+    let site = engine.site(arguments.profile.as_deref(), arguments.prefix.as_deref(), arguments.optional);
+    let site = site.map_err(as_file)?;
+    live::enter(folder.as_deref())?;
     engine.attach().map_err(as_file)?;
-    engine.site(arguments.profile.as_deref(), arguments.prefix.as_deref(), arguments.optional).map_err(as_file)
+    Ok(site)
 }
 
 /// What was found out.

@@ -1,7 +1,11 @@
 //! The store of a running host, from outside it.
+//!
+//! Used by every command that opens a store. Root becomes the owner of the store's folder before that, so **what root alone
+//! may read is to be read before**; it must never open a store in another way.
 
 use crate::configuration;
 use crate::failure::Failure;
+use crate::sys;
 use janua::base::Status;
 use janua::engine::{Config, Engine};
 use serde_json::{Value, json};
@@ -30,10 +34,8 @@ impl Place {
 }
 
 /// The same for a configuration that was read.
-pub fn join(path: &Path, mut config: Config) -> Result<Arc<Engine>, Failure> {
-    config.set_store_must_exist();
-    configuration::allow_host_directory(&mut config);
-    let engine = Engine::build(config).map_err(|e| Failure::file(e.message))?;
+pub fn join(path: &Path, config: Config) -> Result<Arc<Engine>, Failure> {
+    let engine = prepare(config)?;
     if engine.check_workers(2).is_err() {
         return Err(Failure::refused(format!(
             "{}: the store lives inside the host's process, where only the host can reach it; store.kind = \"shared\" \
@@ -49,9 +51,21 @@ pub fn join(path: &Path, mut config: Config) -> Result<Arc<Engine>, Failure> {
 pub fn build(path: &Path) -> Result<Arc<Engine>, Failure> {
     let mut config = Config::new();
     config.read_file(path)?;
+    prepare(config)
+}
+
+fn prepare(mut config: Config) -> Result<Arc<Engine>, Failure> {
     config.set_store_must_exist();
     configuration::allow_host_directory(&mut config);
-    Engine::build(config).map_err(|e| Failure::file(e.message))
+    let folder = config.store_folder();
+    let engine = Engine::build(config).map_err(|e| Failure::file(e.message))?;
+    enter(folder.as_deref())?;
+    Ok(engine)
+}
+
+/// To be called when an engine was built, and before its store is opened in `folder`.
+pub fn enter(folder: Option<&Path>) -> Result<(), Failure> {
+    folder.map_or(Ok(()), sys::become_owner)
 }
 
 /// What `janua check` finds of the store.
@@ -64,14 +78,10 @@ pub enum Found {
     Made(String, u64),
 }
 
-/// Looks at the store of a configuration as a host would find it. Errors: what would keep a host from it.
-pub fn look(path: &Path) -> Result<Found, Failure> {
-    let mut config = Config::new();
-    config.read_file(path)?;
-    if !config.shares_store() {
-        return Ok(Found::Memory);
-    }
-    let engine = build(path)?;
+/// Looks at the store of an engine that was built for that, as a host would find it; none: it lives in the host's process.
+/// Errors: what would keep a host from it.
+pub fn look(engine: Option<&Engine>) -> Result<Found, Failure> {
+    let Some(engine) = engine else { return Ok(Found::Memory) };
     let kind =
         engine.summary().into_iter().find(|(name, _)| *name == "store").map(|(_, kind)| kind).unwrap_or_default();
     match engine.attach() {
@@ -100,8 +110,8 @@ impl Found {
 
     /// What is allowed and worth a word.
     pub fn unwise(&self) -> Option<String> {
-        let unmade =
-            "the store is not made yet: tokens from before it are refused, until `janua revoke --accept-older`";
+        let unmade = "the store is not made yet, or not since the machine started: tokens from before one that is new are refused, \
+             until `janua revoke --accept-older`";
         matches!(self, Found::Unmade(_)).then(|| unmade.to_owned())
     }
 }

@@ -68,6 +68,18 @@ impl Ring {
     fn find(&self) -> Result<configuration::Place, Failure> {
         configuration::keyring(self.path.as_deref(), self.config.as_deref())
     }
+
+    /// The longest life of a token in seconds, and why it is that. To be asked before [`Ring::find`], which may open a store.
+    fn longest(&self) -> (u32, &'static str) {
+        let file = match &self.path {
+            Some(_) => None,
+            None => configuration::find(self.config.as_deref()).ok(),
+        };
+        match file.and_then(|file| check::longest_token(&file)) {
+            Some(seconds) => (seconds, "by the lifetime that the configuration gives tokens today"),
+            None => (LONGEST_TOKEN, "by the longest life that any token can have"),
+        }
+    }
 }
 
 impl Lead {
@@ -160,6 +172,7 @@ fn not_due(ring: &Keyring, span: u32) -> Result<String, Failure> {
 }
 
 pub fn retire(arguments: &Retire) -> Done {
+    let longest = arguments.ring.longest();
     let place = arguments.ring.find()?;
     let ring = keyring::load(&place.ring, now())?;
     let (shown, wanted) = (place.ring.shown(), arguments.id.to_ascii_lowercase());
@@ -167,7 +180,7 @@ pub fn retire(arguments: &Retire) -> Done {
         let text = format!("{shown}: there is no key `{}`", output::plain(&arguments.id));
         Failure::not_found(format!("{text}; `janua keyring show` lists them"))
     })?;
-    for line in known(&ring, key, longest(&place)) {
+    for line in known(&ring, key, longest) {
         output::line(line)?;
     }
     if !arguments.yes && !agreed(&format!("Retire {wanted}?"))? {
@@ -175,15 +188,6 @@ pub fn retire(arguments: &Retire) -> Done {
     }
     keyring_change::retire(&place.ring, now(), &key.id())?;
     output::line(format!("retired {wanted}: what it signed is refused by every host that follows {shown}"))
-}
-
-/// The longest life of a token in seconds, and why it is that.
-fn longest(place: &configuration::Place) -> (u32, &'static str) {
-    let configured = place.configuration.as_ref().and_then(|(file, _)| check::longest_token(file));
-    match configured {
-        Some(seconds) => (seconds, "by the lifetime that the configuration gives tokens today"),
-        None => (LONGEST_TOKEN, "by the longest life that any token can have"),
-    }
 }
 
 /// What is known of the tokens of a key, in sentences.

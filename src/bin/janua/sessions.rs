@@ -100,12 +100,12 @@ fn name<'n>(names: &'n [(String, String)], id: &'n str) -> &'n str {
 
 fn list(place: &Place, user: Option<&str>, max: usize, as_json: bool) -> Done {
     let wanted = user.map(|user| principal(place, user)).transpose()?;
+    let names = names(place)?;
     let engine = place.join()?;
     let reach = if wanted.is_some() { usize::MAX } else { max };
     let mut rows = engine.sessions(reach)?;
     rows.retain(|row| wanted.as_ref().is_none_or(|id| **id == *row.principal));
     rows.truncate(max);
-    let names = names(place)?;
     if as_json {
         return output::json(&Value::Array(rows.iter().map(|row| as_value(row, &names)).collect()));
     }
@@ -137,9 +137,9 @@ fn as_value(row: &Listed, names: &[(String, String)]) -> Value {
 }
 
 fn show(place: &Place, reference: &Reference, as_json: bool) -> Done {
+    let names = names(place)?;
     let engine: std::sync::Arc<Engine> = place.join()?;
     let Some(record) = engine.session(reference)? else { return Err(unknown(reference)) };
-    let names = names(place)?;
     let shown = shown(&record, name(&names, &record.principal), reference);
     if as_json {
         let fields = shown.into_iter().map(|(name, value)| (name.replace(' ', "_"), value.into())).collect();

@@ -1,7 +1,10 @@
 //! The folder of this machine that a store names by `store.path`.
 //!
-//! Used by `store::shared` and `store::redis`. It must never be one that another user may enter.
+//! Used by `store::shared` and `store::redis`. It must never be one that another user may enter, nor another's than this
+//! process's own: its owner could lead whoever opens files in it to any other file.
 
+#[cfg(unix)]
+use crate::base::sys::effective_user;
 use crate::base::{Error, Result};
 use std::fs;
 use std::io::ErrorKind;
@@ -19,13 +22,18 @@ pub(in crate::store) fn folder(path: &Path, create: bool) -> Result<()> {
         }
     }
     let found = fs::metadata(path).map_err(|e| match e.kind() {
-        ErrorKind::NotFound => Error::not_found(format!("{shown}: there is no store yet; the host makes it")),
+        ErrorKind::NotFound => unmade(path),
         _ => Error::unavailable(format!("{shown}: the store's folder cannot be reached: {e}")),
     })?;
     if !found.is_dir() {
         return Err(Error::invalid(format!("{shown}: store.path must be a folder")));
     }
     private(path, &found)
+}
+
+/// What whoever only looks is told where no host has been.
+pub(in crate::store) fn unmade(path: &Path) -> Error {
+    Error::not_found(format!("{}: there is no store yet; the host makes it", path.display()))
 }
 
 #[cfg(unix)]
@@ -42,12 +50,34 @@ fn make(path: &Path) -> std::io::Result<()> {
 #[cfg(unix)]
 fn private(path: &Path, found: &fs::Metadata) -> Result<()> {
     use std::os::unix::fs::MetadataExt;
-    let (mode, shown) = (found.mode() & 0o7777, path.display());
+    let (mode, shown, own) = (found.mode() & 0o7777, path.display(), effective_user());
+    if found.uid() != own {
+        let owner = found.uid();
+        let mend = match own {
+            0 => format!("run the host as that user, or give the folder to root: chown -R root {shown}"),
+            _ => "run all processes as its owner".to_owned(),
+        };
+        return Err(Error::invalid(format!(
+            "{shown}: belongs to user {owner}, and this process runs as user {own}; {mend}"
+        )));
+    }
     if mode & 0o077 != 0 {
         let text = format!("{shown}: open to other users (mode {mode:04o}); chmod 0700 {shown}");
         return Err(Error::invalid(text));
     }
     Ok(())
+}
+
+/// What a folder is by itself, under whatever names.
+#[cfg(unix)]
+pub(in crate::store) fn identity(path: &Path) -> Option<(u64, u64)> {
+    use std::os::unix::fs::MetadataExt;
+    fs::metadata(path).ok().map(|found| (found.dev(), found.ino()))
+}
+
+#[cfg(not(unix))]
+pub(in crate::store) fn identity(path: &Path) -> Option<std::path::PathBuf> {
+    path.canonicalize().ok()
 }
 
 #[cfg(not(unix))]

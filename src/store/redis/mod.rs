@@ -151,9 +151,14 @@ impl Redis {
         self.core.get()
     }
 
+    /// The folder for this machine's pages. Who only looks in hashes nothing, and makes nothing.
+    fn own_folder(&self) -> Option<&PathBuf> {
+        self.settings.path.as_ref().filter(|_| self.settings.create)
+    }
+
     fn open(&self) -> Result<Box<Core>, Error> {
         let core = Box::new(self.new_core());
-        if let Some(path) = &self.settings.path {
+        if let Some(path) = self.own_folder() {
             folder(path, true)?;
         }
         let told = |core: &Core| core.pool.fault().unwrap_or_else(|| core.pool.silent());
@@ -258,7 +263,7 @@ impl Store for Redis {
     }
 
     fn page_folder(&self) -> Option<PathBuf> {
-        self.settings.path.clone()
+        self.own_folder().cloned()
     }
 
     fn document(&self, name: &str) -> Result<Option<Vec<u8>>, Unavailable> {

@@ -21,6 +21,7 @@ use crate::crypto::guard::ForkGuard;
 use crate::session::{Dead, Record, Reference, Touch};
 use crate::store::{Answer, Later, Unavailable};
 use parking_lot::Mutex;
+use std::fs::File;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -46,6 +47,8 @@ pub(super) struct Core {
     pub group: Group<Job, Done>,
     /// Somebody put other files in our files' place.
     pub replaced: AtomicBool,
+    /// Says to other processes that this one has the store open.
+    _held: File,
     /// What went wrong last, for maintenance to tell.
     fault: Mutex<Option<Error>>,
 }
@@ -78,6 +81,7 @@ impl Core {
             pending: Pending::new(),
             group: Group::new(),
             replaced: AtomicBool::new(false),
+            _held: opened.held,
             fault: Mutex::new(None),
         };
         core.catch_up().map_err(|_| core.told())?;

@@ -28,6 +28,7 @@ mod upkeep;
 mod tests;
 
 use self::core::Core;
+use super::held::folder::identity;
 use super::held::opened::{Opened, forked};
 use super::held::{codec, copies, pending, revoked};
 use super::{Answer, Inserted, Later, Listed, NotStored, Revocation, Store, Unavailable};
@@ -90,9 +91,9 @@ pub struct Shared {
 /// closes it.
 static OPEN: Mutex<Vec<Weak<Core>>> = Mutex::new(Vec::new());
 
-/// Opening takes milliseconds. A lock that is held for so long was held by a thread of the process that this one was
-/// forked from, and nobody will let it go.
-const OPENING: Duration = Duration::from_secs(5);
+/// Opening takes milliseconds, or as long as it waits for another process. A lock that is held for longer was held by a
+/// thread of the process that this one was forked from, and nobody will let it go.
+const OPENING: Duration = place::PATIENCE.saturating_add(Duration::from_secs(5));
 
 impl Shared {
     /// Opens nothing yet.
@@ -110,8 +111,12 @@ impl Shared {
             return Err(forked().at(self.settings.path.display()));
         };
         open.retain(|core| core.strong_count() > 0);
+        // By its name also where another folder has taken its place: LMDB would open it twice.
         let path = self.settings.path.canonicalize().ok();
-        let found = open.iter().filter_map(Weak::upgrade).find(|core| Some(&core.path) == path.as_ref());
+        let place = identity(&self.settings.path);
+        let same =
+            |core: &Arc<Core>| Some(&core.path) == path.as_ref() || (place.is_some() && identity(&core.path) == place);
+        let found = open.iter().filter_map(Weak::upgrade).find(same);
         if let Some(core) = found {
             return self.join(core);
         }

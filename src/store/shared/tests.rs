@@ -2,6 +2,7 @@
 
 mod full;
 mod late;
+mod places;
 mod tidy;
 
 use super::*;
