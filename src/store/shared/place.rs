@@ -45,7 +45,7 @@ pub(super) struct Opened {
     pub revocations: Env<WithoutTls>,
     pub boot_tag: u64,
     /// Held until both are set up.
-    pub lock: File,
+    pub lock: Opening,
     /// Held for as long as they are open.
     pub held: File,
 }
@@ -123,8 +123,18 @@ fn plain(file: &Path, create: bool) -> Result<()> {
     }
 }
 
+/// The lock under which a store is opened. It is let go by name: a child that another thread forks off meanwhile inherits
+/// the file, and closing it here alone would leave the lock to that child for its life.
+pub(super) struct Opening(pub(super) File);
+
+impl Drop for Opening {
+    fn drop(&mut self) {
+        let _ = self.0.unlock();
+    }
+}
+
 /// Takes the lock under which a store is opened.
-fn lock(path: &Path, create: bool) -> Result<File> {
+pub(super) fn lock(path: &Path, create: bool) -> Result<Opening> {
     let failed = |e: std::io::Error| match e.kind() {
         ErrorKind::ReadOnlyFilesystem => explained(&heed::Error::Io(e), path),
         ErrorKind::NotFound if !create => unmade(path),
@@ -136,7 +146,7 @@ fn lock(path: &Path, create: bool) -> Result<File> {
     let start = Instant::now();
     loop {
         match file.try_lock() {
-            Ok(()) => return Ok(file),
+            Ok(()) => return Ok(Opening(file)),
             Err(TryLockError::Error(e)) => return Err(failed(e)),
             Err(TryLockError::WouldBlock) if start.elapsed() > PATIENCE => {
                 let text = "another process has been opening the store for ten seconds; look for one that hangs";

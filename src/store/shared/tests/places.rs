@@ -315,3 +315,14 @@ fn two_processes_of_one_number_are_told_as_what_they_are() {
     let told = place::explained(&error, Path::new("state"));
     assert!(told.message.contains("process ids") && told.message.contains("state"), "{}", told.message);
 }
+
+#[test]
+fn a_child_forked_while_a_store_is_opened_does_not_keep_others_from_opening_it() {
+    let home = Home::new();
+    home.with_a_session();
+    let opening = place::lock(&home.path().join("lock"), true).unwrap();
+    let inherited = opening.0.try_clone().unwrap();
+    drop(opening);
+    home.open();
+    drop(inherited);
+}
