@@ -135,7 +135,7 @@ fn refused(code: &str, text: &str) -> String {
         }
         "OOM" => "the server's memory is full: raise maxmemory",
         "MISCONF" => {
-            "the server could not save to its disk, and refuses everything: mend that, or set stop-writes-on-bgsave-error no"
+            "the server cannot write its disk, and refuses everything: mend that, or set stop-writes-on-bgsave-error no"
         }
         "LOADING" => "the server is loading its data: wait",
         "MASTERDOWN" | "CLUSTERDOWN" => "the server has lost its others: mend the cluster or its replication",

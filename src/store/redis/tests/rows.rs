@@ -34,6 +34,43 @@ fn another_process_reads_back_all_of_a_session_and_its_uses() {
     assert_eq!(back.tenant.as_ref().map(|tenant| tenant.id.as_str()), Some("{1}"));
 }
 
+/// How many calls of scripts the server has seen.
+fn calls(home: &Home) -> u32 {
+    let told = home.server.ask(&["INFO", "commandstats"]);
+    let line = told.lines().find_map(|line| line.strip_prefix("cmdstat_evalsha:calls=")?.split(',').next());
+    line.map_or(0, |count| count.parse().unwrap())
+}
+
+#[test]
+fn no_request_waits_for_all_the_uses_that_were_noted() {
+    let home = Home::new();
+    let store = home.open();
+    let all: Vec<_> = (0..200).map(|number| home.login(&store, "Aladdin", number)).collect();
+    let found = |store: &Redis, key| match store.check(key, home.now()) {
+        Answer::Hit(record) => record,
+        other => panic!("{other:?}"),
+    };
+    let records: Vec<_> = all.iter().map(|key| found(&store, key)).collect();
+    let began = home.now().boot();
+    home.clock.advance(100);
+    for record in &records[1..] {
+        assert_eq!(store.touch_later(record, false, None, home.now()), Later::Noted);
+    }
+    home.clock.advance(2);
+    let written = || {
+        let other = home.open();
+        all.iter().filter(|key| found(&other, key).last_used_boot() > Some(began + 1)).count()
+    };
+    let before = calls(&home);
+    assert_eq!(store.touch(&records[0], None, home.now()), Ok(Touch::Done));
+    home.login(&store, "AlexK", 900);
+    let asked = calls(&home) - before;
+    println!("{asked} calls");
+    assert!(asked <= 6, "a poll and a batch, a poll and a batch and the log-in: {asked}");
+    store.tend(home.now()).unwrap();
+    assert_eq!(written(), 200, "maintenance writes them all");
+}
+
 #[test]
 fn whoever_reads_the_server_learns_no_name_and_whoever_writes_it_lets_nobody_in() {
     let home = Home::new();
@@ -140,41 +177,4 @@ fn an_end_that_was_written_on_the_server_is_no_end_beyond_an_hour() {
     for store in [&store, &home.open()] {
         assert_eq!(home.why(store, &key(1)), Some(Reason::SessionEnded));
     }
-}
-
-/// How many calls of scripts the server has seen.
-fn calls(home: &Home) -> u32 {
-    let told = home.server.ask(&["INFO", "commandstats"]);
-    let line = told.lines().find_map(|line| line.strip_prefix("cmdstat_evalsha:calls=")?.split(',').next());
-    line.map_or(0, |count| count.parse().unwrap())
-}
-
-#[test]
-fn no_request_waits_for_all_the_uses_that_were_noted() {
-    let home = Home::new();
-    let store = home.open();
-    let all: Vec<_> = (0..200).map(|number| home.login(&store, "Aladdin", number)).collect();
-    let found = |store: &Redis, key| match store.check(key, home.now()) {
-        Answer::Hit(record) => record,
-        other => panic!("{other:?}"),
-    };
-    let records: Vec<_> = all.iter().map(|key| found(&store, key)).collect();
-    let began = home.now().boot();
-    home.clock.advance(100);
-    for record in &records[1..] {
-        assert_eq!(store.touch_later(record, false, None, home.now()), Later::Noted);
-    }
-    home.clock.advance(2);
-    let written = || {
-        let other = home.open();
-        all.iter().filter(|key| found(&other, key).last_used_boot() > Some(began + 1)).count()
-    };
-    let before = calls(&home);
-    assert_eq!(store.touch(&records[0], None, home.now()), Ok(Touch::Done));
-    home.login(&store, "AlexK", 900);
-    let asked = calls(&home) - before;
-    println!("{asked} calls");
-    assert!(asked <= 6, "a poll and a batch, a poll and a batch and the log-in: {asked}");
-    store.tend(home.now()).unwrap();
-    assert_eq!(written(), 200, "maintenance writes them all");
 }
