@@ -53,6 +53,7 @@ fn a_server_that_cannot_write_its_disk_is_told_as_that() {
     let error = told(&home, &store);
     assert!(error.contains("cannot write its disk") && error.contains("MISCONF"), "{error}");
     home.server.ask(&["CONFIG", "SET", "stop-writes-on-bgsave-error", "no"]);
+    until("it comes back", || store.tend(home.now()).is_ok());
     assert!(home.end(&store, key).is_ok());
 }
 
