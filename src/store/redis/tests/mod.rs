@@ -54,6 +54,10 @@ impl Home {
         settings(&self.server.socket_url())
     }
 
+    fn names(&self) -> Names {
+        Names::new(&keys(), SITE)
+    }
+
     /// What another process would have.
     fn open(&self) -> Redis {
         attached(self.settings(), &self.clock)
