@@ -14,12 +14,11 @@ if after ~= '' then
   if after == 'renew' and (not old or dead) then return answer('revoked') end
   if after == 'renew' then ends = math.min(ends, tonumber(old.a)) end
   if old and not old.d then
-    bury(old, dead or '1', after == 'renew' and key or nil)
-    append('S' .. old.k)
+    finish(old, dead or '1', after == 'renew' and key or nil)
     -- What goes on keeps its tokens; what is replaced takes them along.
     if after == 'replace' and old.o then append('C' .. old.o) end
   else
-    seq, changed = math.max(seq + 1, t), true
+    raise()
   end
 end
 
@@ -42,8 +41,7 @@ table.sort(alive, function(x, y)
   return tonumber(x.n) < tonumber(y.n)
 end)
 for at = 1, #alive + 1 - cap do
-  bury(alive[at], '1')
-  append('S' .. alive[at].k)
+  finish(alive[at], '1')
   evicted[at] = alive[at].k
 end
 

@@ -11,8 +11,7 @@ for at = 2, #ARGV - 5, 2 do
   if kind == 'S' then
     local r = row(row_of(string.sub(what, 2)))
     if r and not r.d and r.k == string.sub(what, 2) then
-      bury(r, '1')
-      append(what)
+      finish(r, '1')
     end
   elseif kind == 'A' then
     if site < floor then append(what, floor) end
