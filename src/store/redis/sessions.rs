@@ -172,12 +172,12 @@ impl Core {
             }
         }
         for some in wanted.chunks(STEP) {
-            let mut args = vec![b"0".to_vec()];
+            let mut args = vec![Vec::new()];
             for (what, floor) in some {
                 args.push(told::written(what));
                 args.push(floor.to_string().into_bytes());
             }
-            self.ask_log(&self.call(&self.scripts.merge, Vec::new(), args), now)?;
+            self.ask_log(&self.call(&self.scripts.recall, Vec::new(), args), now)?;
             self.poll_now(false)?;
         }
         Ok(())

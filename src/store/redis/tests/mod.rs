@@ -4,6 +4,7 @@ mod down;
 mod log;
 mod nonsense;
 mod places;
+mod returned;
 mod rows;
 
 use super::*;
