@@ -62,9 +62,11 @@ local function append(what, floor)
   save()
 end
 
-local names = { 'k', 'v', 'p', 'q', 'n', 'a', 'u', 'i', 'c', 'f', 'o', 'l', 'd', 'x', 's' }
--- A row as a table; nil where there is none.
-local function row(key)
+local judged = { 'k', 'p', 'q', 'n', 'a', 'u', 'i', 'f', 'o', 'd', 'x', 's' }
+local all = { 'k', 'p', 'q', 'n', 'a', 'u', 'i', 'f', 'o', 'd', 'x', 's', 'v', 'c', 'l' }
+-- A row as a table, what is sealed in it only where that is asked for; nil where there is none.
+local function row(key, sealed)
+  local names = sealed and all or judged
   local found = redis.call('HMGET', key, unpack(names))
   if not found[1] then return nil end
   local r = {}
@@ -81,6 +83,11 @@ local function judge(r)
   if t >= tonumber(r.a) then return '3' end
   if b - tonumber(r.u) >= r.i * 1000000 then return '2' end
   return nil
+end
+
+-- Whether a dead row waits: a floor that stands for a lost log may be taken back.
+local function waits(r, kind)
+  return kind == '1' and not r.d and t < tonumber(r.a) and tonumber(r.q) >= math.max(site, floor_of('P' .. r.p))
 end
 
 local function reference(key) return string.sub(key, 1, 32) end

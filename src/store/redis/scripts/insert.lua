@@ -22,16 +22,18 @@ if after ~= '' then
   end
 end
 
-local alive, evicted = {}, {}
+-- Dead ones are not counted, and those beyond a few are left to sweeping, for all others wait on the server meanwhile.
+local alive, evicted, buried = {}, {}, 0
 for _, ref in ipairs(redis.call('ZRANGE', KEYS[6], 0, -1)) do
   local r = row(base .. 's:' .. ref)
   if not r or r.d then
     redis.call('ZREM', KEYS[6], ref)
   else
     local dead = judge(r)
-    if dead then
+    if dead and buried < 64 and not waits(r, dead) then
       bury(r, dead)
-    else
+      buried = buried + 1
+    elseif not dead then
       alive[#alive + 1] = r
     end
   end

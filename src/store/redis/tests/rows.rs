@@ -141,3 +141,51 @@ fn an_end_that_was_written_on_the_server_is_no_end_beyond_an_hour() {
         assert_eq!(home.why(store, &key(1)), Some(Reason::SessionEnded));
     }
 }
+
+/// Takes the log away, and leaves the sessions.
+fn lose_the_log(home: &Home) {
+    for name in &home.names().log[..3] {
+        home.server.ask(&["DEL", std::str::from_utf8(name).unwrap()]);
+    }
+}
+
+#[test]
+fn a_login_leaves_what_the_operator_may_take_back_and_sweeping_looks_at_it_once() {
+    let home = Home::new();
+    let store = home.open();
+    let old = home.login(&store, "Aladdin", 1);
+    lose_the_log(&home);
+    home.clock.advance(600);
+    let store = home.open();
+    assert_eq!(home.why(&store, &old), DEAD);
+    let new = home.login(&store, "Aladdin", 2);
+    home.clock.advance(1_100);
+    assert_eq!(store.sweep(home.now(), 8), 1, "due by its idle time");
+    for _ in 0..3 {
+        home.clock.advance(1);
+        assert_eq!(store.sweep(home.now(), 8), 0, "it waits, and nobody looks each second");
+    }
+    assert_eq!(store.count(), Ok(2));
+    lose_the_log(&home);
+    let store = home.open();
+    home.login(&store, "Aladdin", 3);
+    store.accept_older(home.now()).unwrap();
+    home.clock.advance_ms(101);
+    assert_eq!(home.why(&store, &new), None, "good again");
+    assert_eq!(home.why(&store, &old), Some(Reason::SessionIdle), "and judged as any other");
+}
+
+#[test]
+fn a_login_beside_many_dead_sessions_buries_some_of_them() {
+    let home = Home::new();
+    let store = home.open();
+    for number in 0..200 {
+        home.login(&store, "Aladdin", number);
+    }
+    home.clock.advance(1_700);
+    for (number, left) in [(200, 137), (201, 74), (202, 11), (203, 4), (204, 5)] {
+        home.login(&store, "Aladdin", number);
+        assert_eq!(store.count(), Ok(left));
+    }
+    assert_eq!(home.why(&store, &key(199)), Some(Reason::SessionIdle));
+}
