@@ -22,9 +22,11 @@ if after ~= '' then
   end
 end
 
--- Dead ones are not counted, and those beyond a few are left to sweeping, for all others wait on the server meanwhile.
+-- Where there is room nobody is looked at, for all others wait on the server meanwhile. Dead ones are not counted, and those
+-- beyond a few are left to sweeping.
 local alive, evicted, buried = {}, {}, 0
-for _, ref in ipairs(redis.call('ZRANGE', KEYS[6], 0, -1)) do
+local full = redis.call('ZCARD', KEYS[6]) >= cap
+for _, ref in ipairs(full and redis.call('ZRANGE', KEYS[6], 0, -1) or {}) do
   local r = row(base .. 's:' .. ref)
   if not r or r.d then
     redis.call('ZREM', KEYS[6], ref)

@@ -183,9 +183,17 @@ fn a_login_beside_many_dead_sessions_buries_some_of_them() {
         home.login(&store, "Aladdin", number);
     }
     home.clock.advance(1_700);
-    for (number, left) in [(200, 137), (201, 74), (202, 11), (203, 4), (204, 5)] {
-        home.login(&store, "Aladdin", number);
-        assert_eq!(store.count(), Ok(left));
+    let calls = |cap| {
+        let number = 200 + u32::try_from(store.count().unwrap()).unwrap();
+        let record = Record::new(NewSession::of("Aladdin", 1_600, 43_200, store.seq().unwrap()), home.now());
+        home.server.ask(&["CONFIG", "RESETSTAT"]);
+        assert!(store.insert(key(number), record, cap, home.now()).unwrap().evicted.is_empty());
+        home.server.ask(&["INFO", "commandstats"]).contains("cmdstat_hmget:calls=2,")
+    };
+    assert_eq!((calls(1_000), store.count()), (true, Ok(201)), "there is room: the head and the new row are read");
+    for left in [138, 75] {
+        assert_eq!((calls(100), store.count()), (false, Ok(left)));
     }
+    assert_eq!((calls(100), store.count()), (true, Ok(76)));
     assert_eq!(home.why(&store, &key(199)), Some(Reason::SessionIdle));
 }
