@@ -155,16 +155,21 @@ impl Core {
     }
 
     fn take(&self, told: &Told, known: u64, now: Now, connection: &Connection) -> Next {
-        self.horizon.take(told, known, now.boot_us, &connection.run, |what| match what {
+        let mut site = false;
+        let next = self.horizon.take(told, known, now.boot_us, &connection.run, |what| match what {
             What::Session(key) => {
                 if let Some(copy) = self.copies.get(key) {
                     copy.record.kill(Dead::Revoked);
                 }
             }
-            // Also where a floor was taken back: what died of it is looked at anew.
-            What::Site => self.copies.clear(),
+            What::Site => site = true,
             What::Principal(_) | What::Key(_) | What::Chosen(_) => {}
-        })
+        });
+        if site {
+            // Also where a floor was taken back: what died of it is looked at anew. Here, where no check waits for the set.
+            self.copies.clear();
+        }
+        next
     }
 
     /// Another server, another start of it, or a log that does not go back far enough. Where it has all that is known here,
