@@ -31,6 +31,7 @@ pub(super) struct Scripts {
     pub merge: Script,
     pub recall: Script,
     pub accept: Script,
+    pub get: Script,
     pub swap: Script,
 }
 
@@ -107,6 +108,7 @@ impl Scripts {
             merge: Script::new("allow-oom", &[COMMON, include_str!("scripts/raise.lua"), MERGE]),
             recall: full(MERGE),
             accept: full(include_str!("scripts/accept.lua")),
+            get: Script::new("allow-oom", &[include_str!("scripts/get.lua")]),
             swap: Script::new("", &[include_str!("scripts/swap.lua")]),
         }
     }
