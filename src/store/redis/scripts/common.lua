@@ -21,6 +21,9 @@ if not seq then
   seq = math.max(known + 1, t)
   trimmed, site, origin, last, changed = seq, 0, seq, 0, true
   redis.call('DEL', LOG)
+  -- Sessions that are there still have serials, and the newest must not be taken for the oldest.
+  local newest = redis.call('ZREVRANGE', LIVE, 0, 0, 'WITHSCORES')[2]
+  if newest then redis.call('HSET', REV, 'serial', newest) end
 end
 
 local function save()

@@ -101,6 +101,8 @@ fn another_keyring_finds_nothing_and_documents_are_of_the_site() {
     assert_eq!(store.document("ring").unwrap().as_deref(), Some(&b""[..]));
     let elsewhere = attached(Settings { site: "other.example.org".to_owned(), ..home.settings() }, &home.clock);
     assert_eq!(elsewhere.document("ring"), Ok(None));
+    home.server.ask(&["CONFIG", "SET", "min-replicas-to-write", "1"]);
+    assert_eq!(store.document("ring"), Err(Unavailable), "a primary that others may have deposed says nothing");
 }
 
 #[test]
@@ -159,6 +161,9 @@ fn a_login_leaves_what_the_operator_may_take_back_and_sweeping_looks_at_it_once(
     let store = home.open();
     assert_eq!(home.why(&store, &old), DEAD);
     let new = home.login(&store, "Aladdin", 2);
+    let serials = "return table.concat(redis.call('ZRANGE', KEYS[1], 0, -1, 'WITHSCORES'), ' ')";
+    let serials = home.server.ask(&["EVAL", serials, "1", std::str::from_utf8(&home.names().log[3]).unwrap()]);
+    assert!(serials.trim().ends_with(" 2"), "the newest is no older than those before it: {serials}");
     home.clock.advance(1_100);
     assert_eq!(store.sweep(home.now(), 8), 1, "due by its idle time");
     for _ in 0..3 {
