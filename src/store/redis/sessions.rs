@@ -20,7 +20,7 @@ use crate::store::held::what::What;
 use crate::store::{Inserted, MAX_CAP, NotStored, Revocation, Unavailable};
 use std::sync::Arc;
 
-/// The longest way that a session may have gone on.
+/// The longest way that a session may have gone on from an id; from the first one it is one step.
 const LONGEST_WAY: usize = 1024;
 
 /// Floors given to the server in one call.
@@ -95,6 +95,9 @@ impl Core {
         let tokens = record.mints.then(|| made_from(&record.origin()));
         let mut keys = vec![self.names.person(principal), self.row(record.key())];
         keys.extend(old.map(|old| self.row(old)));
+        if let After::Renewed(_) = after {
+            keys.push(self.names.row(&record.origin().0));
+        }
         let text = |text: &str| text.as_bytes().to_vec();
         let args = vec![
             text(word),

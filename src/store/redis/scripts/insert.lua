@@ -1,4 +1,5 @@
--- KEYS: 6 the principal's sessions, 7 the new row, 8 the old row.
+-- KEYS: 6 the principal's sessions, 7 the new row, 8 the old row, 9 of a renewal: the row of the first of those that went on into
+-- one another.
 -- 1 what it comes after (empty, replace, renew), 2 its key, 3 what is sealed, 4 principal, 5 seq, 6 microseconds to its
 -- absolute end, 7 seconds without use after which it is over, 8 '1' for kept, 9 what its tokens are known by, 10 cap,
 -- 11 the old key.
@@ -15,6 +16,8 @@ if after ~= '' then
   if after == 'renew' then ends = math.min(ends, tonumber(old.a)) end
   if old and not old.d then
     finish(old, dead or '1', after == 'renew' and key or nil)
+    -- However often it went on, from the first id it is one step.
+    if after == 'renew' and redis.call('HGET', KEYS[9], 'd') then redis.call('HSET', KEYS[9], 'x', key) end
     -- What goes on keeps its tokens; what is replaced takes them along.
     if after == 'replace' and old.o then append('C' .. old.o) end
   else

@@ -202,3 +202,20 @@ fn a_login_beside_many_dead_sessions_buries_some_of_them() {
     assert_eq!((calls(100), store.count()), (true, Ok(76)));
     assert_eq!(home.why(&store, &key(199)), Some(Reason::SessionIdle));
 }
+
+#[test]
+fn a_log_out_by_the_first_id_reaches_a_session_however_often_it_went_on() {
+    let home = Home::new();
+    let store = home.open();
+    home.login(&store, "Aladdin", 0);
+    let Answer::Hit(mut record) = store.check(&key(0), home.now()) else { panic!("it is alive") };
+    for number in 1..1_100 {
+        let new = Record::continued(NewSession::of("Aladdin", 1_600, 43_200, record.seq), &record, home.now());
+        record = store.renew(&key(number - 1), key(number), new, 9, home.now()).unwrap().record;
+    }
+    assert_eq!(home.why(&store, &key(1_099)), None);
+    home.server.ask(&["CONFIG", "RESETSTAT"]);
+    home.end(&store, key(0)).unwrap();
+    assert!(home.server.ask(&["INFO", "commandstats"]).contains("cmdstat_evalsha:calls=2,"));
+    assert_eq!(home.why(&store, &key(1_099)), DEAD);
+}
