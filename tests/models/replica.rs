@@ -2,8 +2,9 @@
 //!
 //! A process logs a session out on a primary that fails over to its replica, more than once, and may lose what was not
 //! confirmed; clients that heard no answer ask again. Mirrors `store/redis/scripts.rs`: `Script::run` with its `WAIT`, and the
-//! script `revoke.lua`, which appends to the log whatever it finds (as every store does:
-//! `src/store/suite/revocation.rs::a_log_out_sent_again_commits_again`). The process remembers that it wrote, and the server may not.
+//! script `revoke.lua`, which writes whatever it finds (as every store does:
+//! `src/store/suite/revocation.rs::a_log_out_sent_again_commits_again`): it appends to the log, or, where its log has the entry that
+//! the tombstone names, raises the number. The process remembers that it wrote, and the server may not.
 
 use crate::explore::{Label, Model, breaks, holds, stated};
 
@@ -14,6 +15,8 @@ enum Wrong {
     MemoryTrusted,
     /// A row that is gone already is not revoked again.
     RowTrusted,
+    /// Where the row is gone only the number is raised, without a look at the log.
+    LogNotAsked,
     /// The number of replicas that confirmed is not looked at.
     WaitIgnored,
 }
@@ -22,8 +25,8 @@ enum Wrong {
 enum Attempt {
     None,
     Begun,
-    /// It has written: on which server.
-    Written(u8),
+    /// It has written: on which server, and under which number.
+    Written(u8, u8),
     Answered,
 }
 
@@ -32,6 +35,8 @@ enum Attempt {
 struct Server {
     logged: bool,
     row_gone: bool,
+    /// What it has of the writes, whatever they were.
+    number: u8,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
@@ -78,13 +83,20 @@ impl Replicas {
                 if trusts {
                     step("has nothing to do: is answered", State { attempt: Attempt::Answered, ..*state });
                 } else {
-                    let mut next = State { attempt: Attempt::Written(state.primary), remembered: true, ..*state };
-                    *next.primary() = Server { logged: true, row_gone: true };
-                    step("writes", next);
+                    let number = there.number + 1;
+                    let attempt = Attempt::Written(state.primary, number);
+                    let mut next = State { attempt, remembered: true, ..*state };
+                    if there.row_gone && (there.logged || self.wrong == Wrong::LogNotAsked) {
+                        next.primary().number = number;
+                        step("raises the number", next);
+                    } else {
+                        *next.primary() = Server { logged: true, row_gone: true, number };
+                        step("writes", next);
+                    }
                 }
             }
-            Attempt::Written(on) => {
-                let confirmed = on == state.primary && state.follows && state.replica().logged;
+            Attempt::Written(on, number) => {
+                let confirmed = on == state.primary && state.follows && state.replica().number == number;
                 if confirmed || self.wrong == Wrong::WaitIgnored {
                     step("is answered", State { attempt: Attempt::Answered, own: true, ..*state });
                 }
@@ -158,7 +170,13 @@ const LOST: &str = "an answered log-out is not in the primary's log";
 
 #[test]
 fn every_answered_log_out_has_written_and_outlives_failovers() {
-    let shows = ["is not confirmed: 503", "the primary dies", "a new replica has copied everything", "is answered"];
+    let shows = [
+        "raises the number",
+        "is not confirmed: 503",
+        "the primary dies",
+        "a new replica has copied everything",
+        "is answered",
+    ];
     stated(holds("replicas", &Replicas { wrong: Wrong::Nothing }, &shows));
 }
 
@@ -170,6 +188,11 @@ fn a_process_that_remembers_its_own_write_is_found() {
 #[test]
 fn a_row_that_is_gone_and_taken_for_a_log_out_is_found() {
     breaks("row trusted", &Replicas { wrong: Wrong::RowTrusted }, LOST);
+}
+
+#[test]
+fn a_number_that_is_raised_without_a_look_at_the_log_is_found() {
+    breaks("log not asked", &Replicas { wrong: Wrong::LogNotAsked }, LOST);
 }
 
 #[test]

@@ -5,13 +5,13 @@
 
 use super::connection::Connection;
 use super::fault::Fault;
-use super::horizon::{DELTA_US, Horizon, Next};
+use super::horizon::{DELTA_US, Held, Horizon, Next};
 use super::names::Names;
 use super::pool::Pool;
 use super::resp::Reply;
 use super::scripts::{Script, Scripts};
 use super::seal::Keys;
-use super::told::{self, Told};
+use super::told::{self, Logged, Told};
 use crate::base::{Clock, Now};
 use crate::crypto::guard::ForkGuard;
 use crate::session::Dead;
@@ -25,6 +25,9 @@ use std::time::Instant;
 
 /// How often a call is made again on a log that had to be read anew before it.
 const TRIES: usize = 3;
+
+/// Entries given back in one call: for so long everybody else's question waits on the server.
+const GIVEN: usize = 64;
 
 /// Milliseconds that replicas may take to confirm a revocation.
 const CONFIRM_MS: u32 = 100;
@@ -145,36 +148,84 @@ impl Core {
             match self.take(&told, known, now, connection) {
                 Next::Nothing => return Ok(()),
                 Next::More => deadline = self.pool.deadline(),
-                Next::Anew => return self.begin_anew(connection),
+                Next::Anew if self.begin_anew(connection)? == Next::Nothing => return Ok(()),
+                Next::Anew => deadline = self.pool.deadline(),
             }
         }
     }
 
     fn take(&self, told: &Told, known: u64, now: Now, connection: &Connection) -> Next {
-        self.horizon.take(told, known, now.boot_us, &connection.run, |what| match what {
+        let mut site = false;
+        let next = self.horizon.take(told, known, now.boot_us, &connection.run, |what| match what {
             What::Session(key) => {
                 if let Some(copy) = self.copies.get(key) {
                     copy.record.kill(Dead::Revoked);
                 }
             }
-            // Also where a floor was taken back: what died of it is looked at anew.
-            What::Site => self.copies.clear(),
+            What::Site => site = true,
             What::Principal(_) | What::Key(_) | What::Chosen(_) => {}
-        })
+        });
+        if site {
+            // Also where a floor was taken back: what died of it is looked at anew. Here, where no check waits for the set.
+            self.copies.clear();
+        }
+        next
     }
 
-    /// Another server, another start of it, or a log that does not go back far enough: what this process knows of the log
-    /// is given to it, and then all floors are read. No copy is good as it is after this.
-    fn begin_anew(&self, connection: &mut Connection) -> Result<(), Fault> {
-        let (from, tail) = self.horizon.tail();
-        let mut args = vec![from.to_string().into_bytes()];
-        for entry in &tail {
-            args.push(told::written(&entry.what));
-            args.push(entry.floor.to_string().into_bytes());
+    /// Another server, another start of it, or a log that does not go back far enough. Where it has all that is known here,
+    /// this goes on from there; else it is given what it lacks, and then all floors are read. No copy is good as it is after
+    /// this. Each call is short, and all processes come at once.
+    fn begin_anew(&self, connection: &mut Connection) -> Result<Next, Fault> {
+        let held = self.horizon.held();
+        let mut lacks = &held.tail[..];
+        let probes = held.probes();
+        if !probes.is_empty() {
+            let entry = |at: &usize| held.tail.get(*at).map(told::entry);
+            let call = self.call(&self.scripts.compare, Vec::new(), probes.iter().filter_map(entry).collect());
+            // Read before sending.
+            let now = self.clock.now();
+            let told = Told::read(self.run(connection, &call, held.known, now, self.pool.deadline())?)?;
+            let missing = told.own.first().and_then(|text| std::str::from_utf8(text).ok()?.parse::<usize>().ok());
+            let missing = missing.ok_or(Fault::Nonsense)?;
+            if missing == 0
+                && let Some(next) = self.horizon.resume(&told, &held, now.boot_us, &connection.run)
+            {
+                self.copies.clear();
+                return Ok(next);
+            }
+            let there = probes.get(missing).map_or(0, |at| at + 1);
+            lacks = held.tail.get(there..).unwrap_or_default();
         }
-        let call = self.call(&self.scripts.merge, Vec::new(), args);
-        let (now, known) = (self.clock.now(), self.horizon.revoked.applied());
-        let told = Told::read(self.run(connection, &call, known, now, self.pool.deadline())?)?;
+        let (now, told) = self.give(connection, &held, lacks)?;
+        let floors = self.floors(connection)?;
+        self.horizon.begin(&told, &floors, now.boot_us, &connection.run);
+        self.copies.clear();
+        Ok(Next::Nothing)
+    }
+
+    /// Gives the log what it lacks of what is known here, in steps that begin anew after one that failed: what is known there
+    /// changes nothing. The first raises its number above all that was seen. The last answer, and when it was asked for.
+    fn give(&self, connection: &mut Connection, held: &Held, lacks: &[Logged]) -> Result<(Now, Told), Fault> {
+        let mut steps = lacks.chunks(GIVEN);
+        let mut step = steps.next().unwrap_or_default();
+        loop {
+            let mut args = vec![held.from.to_string().into_bytes()];
+            for entry in step {
+                args.push(told::written(&entry.what));
+                args.push(entry.floor.to_string().into_bytes());
+            }
+            let call = self.call(&self.scripts.merge, Vec::new(), args);
+            let now = self.clock.now();
+            let told = Told::read(self.run(connection, &call, held.known, now, self.pool.deadline())?)?;
+            match steps.next() {
+                Some(next) => step = next,
+                None => return Ok((now, told)),
+            }
+        }
+    }
+
+    /// All floors that the log has.
+    fn floors(&self, connection: &mut Connection) -> Result<Vec<(u64, What)>, Fault> {
         let mut floors = Vec::new();
         let mut cursor = b"0".to_vec();
         loop {
@@ -187,12 +238,9 @@ impl Core {
             }
             cursor = told::bytes(next)?;
             if cursor == b"0" {
-                break;
+                return Ok(floors);
             }
         }
-        self.horizon.begin(&told, &floors, now.boot_us, &connection.run);
-        self.copies.clear();
-        Ok(())
     }
 
     pub(super) fn call<'a>(&self, script: &'a Script, keys: Vec<Vec<u8>>, args: Vec<Vec<u8>>) -> Call<'a> {

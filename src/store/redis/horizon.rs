@@ -5,7 +5,7 @@
 //! counts only while that moment is less than [`DELTA_US`] ago, and log-outs are answered no sooner than that after they are
 //! on the server. Moments are those of the clock that runs through sleep.
 
-use super::told::{Logged, Told};
+use super::told::{self, Logged, Told};
 use crate::store::held::revoked::{Revoked, Set};
 use crate::store::held::what::What;
 use parking_lot::Mutex;
@@ -31,6 +31,15 @@ pub(super) struct Horizon {
     applying: Mutex<Applying>,
 }
 
+impl Held {
+    /// Which of the tail to look for: the newest, and from there back by steps that double.
+    pub(super) fn probes(&self) -> Vec<usize> {
+        let last = self.tail.len().checked_sub(1);
+        let back = std::iter::once(0).chain(std::iter::successors(Some(1_usize), |back| back.checked_mul(2)));
+        last.map_or_else(Vec::new, |last| back.map_while(|back| last.checked_sub(back)).collect())
+    }
+}
+
 #[derive(Default)]
 struct Applying {
     /// Of which start of which server the numbers are.
@@ -38,6 +47,15 @@ struct Applying {
     tail: VecDeque<(Instant, Logged)>,
     /// Every entry after this number up to the newest one applied is in the tail.
     tail_from: u64,
+}
+
+/// What this process can give back to a server that has lost it.
+pub(super) struct Held {
+    /// The newest number applied.
+    pub known: u64,
+    /// The number after which every entry is in the tail.
+    pub from: u64,
+    pub tail: Vec<Logged>,
 }
 
 /// What is to be done after an answer.
@@ -69,10 +87,7 @@ impl Horizon {
         if told.lost || told.word == b"fell" || applying.run != run || known > applied {
             return Next::Anew;
         }
-        let upto = match told.entries.last() {
-            Some(last) if told.more => last.number,
-            _ => told.seq,
-        };
+        let upto = told.upto();
         // Another thread may have had a later answer, which held all of this one.
         if upto >= applied {
             self.revoked.advance(upto, told.floor, |set| {
@@ -97,15 +112,43 @@ impl Horizon {
         floors.iter().for_each(|(floor, what)| anew.raise(*floor, *what));
         self.revoked.advance(told.seq, told.floor, |set| *set = anew);
         run.clone_into(&mut applying.run);
-        // What is kept is in the new log as well, under whatever number.
-        applying.tail_from = if applying.tail.is_empty() { told.seq } else { applying.tail_from };
+        // What is kept is in the new log as well, under whatever number. What else there is up to this one was read as floors
+        // and rows: it could not be given back.
+        applying.tail_from = told.seq;
+        let newest = told.own.first().and_then(|entry| told::logged(entry));
+        if let Some(newest) = newest.filter(|newest| applying.tail.back().is_none_or(|(_, entry)| entry != newest)) {
+            applying.keep(newest);
+        }
         self.at.fetch_max(sent, Ordering::AcqRel);
     }
 
-    /// The number after which every entry is in the tail, and the tail.
-    pub(super) fn tail(&self) -> (u64, Vec<Logged>) {
+    /// Goes on with the log of another server, or another start of it, that has the newest entry of `held`, and so all of
+    /// them: `told` is what came after that one. `None`: it does not follow on what is known.
+    pub(super) fn resume(&self, told: &Told, held: &Held, sent: i64, run: &str) -> Option<Next> {
+        let mut applying = self.applying.lock();
+        let upto = told.upto();
+        // An answer of the former server may have come in meanwhile.
+        if told.lost || upto < held.known || self.revoked.applied() != held.known {
+            return None;
+        }
+        self.revoked.advance(upto, told.floor, |set| {
+            for entry in &told.entries {
+                set.apply(entry.number, entry.floor, entry.what);
+                applying.keep(*entry);
+            }
+        });
+        run.clone_into(&mut applying.run);
+        if told.more {
+            return Some(Next::More);
+        }
+        self.at.fetch_max(sent, Ordering::AcqRel);
+        Some(Next::Nothing)
+    }
+
+    pub(super) fn held(&self) -> Held {
         let applying = self.applying.lock();
-        (applying.tail_from, applying.tail.iter().map(|(_, entry)| *entry).collect())
+        let tail = applying.tail.iter().map(|(_, entry)| *entry).collect();
+        Held { known: self.revoked.applied(), from: applying.tail_from, tail }
     }
 
     /// Lets go of what is old, see [`Revoked::purge`].
@@ -124,14 +167,15 @@ impl Applying {
     }
 
     fn forget(&mut self, old: impl Fn(&Instant) -> bool) {
-        while self.tail.front().is_some_and(|(since, _)| old(since)) {
+        // The newest stays: by it another start of the server shows that it has lost nothing.
+        while self.tail.len() > 1 && self.tail.front().is_some_and(|(since, _)| old(since)) {
             self.drop_first();
         }
     }
 
     fn drop_first(&mut self) {
         if let Some((_, entry)) = self.tail.pop_front() {
-            self.tail_from = entry.number;
+            self.tail_from = self.tail_from.max(entry.number);
         }
     }
 }

@@ -82,10 +82,13 @@ impl Core {
 
     pub(super) fn document(&self, key: &[u8]) -> Known<Option<Vec<u8>>> {
         let deadline = self.pool.deadline();
-        let done = self.pool.call(deadline, |connection| match connection.one(&[b"GET", key], deadline)? {
-            Reply::Bytes(text) => Ok(Some(text)),
-            Reply::Nothing => Ok(None),
-            _ => Err(Fault::Nonsense),
+        let keys = [key.to_vec()];
+        let done = self.pool.call(deadline, |connection| {
+            match self.scripts.get.run(connection, &keys, &[], None, deadline)? {
+                Reply::Bytes(text) => Ok(Some(text)),
+                Reply::Nothing => Ok(None),
+                _ => Err(Fault::Nonsense),
+            }
         });
         done.map_err(|fault| self.failed(&fault))
     }

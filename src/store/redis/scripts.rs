@@ -27,13 +27,17 @@ pub(super) struct Scripts {
     pub touch: Script,
     pub sweep: Script,
     pub list: Script,
+    pub compare: Script,
     pub merge: Script,
+    pub recall: Script,
     pub accept: Script,
+    pub get: Script,
     pub swap: Script,
 }
 
 const COMMON: &str = include_str!("scripts/common.lua");
 const GUARD: &str = include_str!("scripts/guard.lua");
+const MERGE: &str = include_str!("scripts/merge.lua");
 
 impl Script {
     fn new(flags: &str, parts: &[&str]) -> Script {
@@ -100,8 +104,11 @@ impl Scripts {
             touch: full(include_str!("scripts/touch.lua")),
             sweep: full(include_str!("scripts/sweep.lua")),
             list: full(include_str!("scripts/list.lua")),
-            merge: Script::new("allow-oom", &[COMMON, include_str!("scripts/merge.lua")]),
+            compare: Script::new("allow-oom", &[COMMON, include_str!("scripts/compare.lua")]),
+            merge: Script::new("allow-oom", &[COMMON, include_str!("scripts/raise.lua"), MERGE]),
+            recall: full(MERGE),
             accept: full(include_str!("scripts/accept.lua")),
+            get: Script::new("allow-oom", &[include_str!("scripts/get.lua")]),
             swap: Script::new("", &[include_str!("scripts/swap.lua")]),
         }
     }

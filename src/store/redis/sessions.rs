@@ -20,7 +20,7 @@ use crate::store::held::what::What;
 use crate::store::{Inserted, MAX_CAP, NotStored, Revocation, Unavailable};
 use std::sync::Arc;
 
-/// The longest way that a session may have gone on.
+/// The longest way that a session may have gone on from an id; from the first one it is one step.
 const LONGEST_WAY: usize = 1024;
 
 /// Floors given to the server in one call.
@@ -96,6 +96,9 @@ impl Core {
         let tokens = record.mints.then(|| made_from(&record.origin()));
         let mut keys = vec![self.names.person(principal), self.row(record.key())];
         keys.extend(old.map(|old| self.row(old)));
+        if let After::Renewed(_) = after {
+            keys.push(self.names.row(&record.origin().0));
+        }
         let text = |text: &str| text.as_bytes().to_vec();
         let args = vec![
             text(word),
@@ -173,12 +176,12 @@ impl Core {
             }
         }
         for some in wanted.chunks(STEP) {
-            let mut args = vec![b"0".to_vec()];
+            let mut args = vec![Vec::new()];
             for (what, floor) in some {
                 args.push(told::written(what));
                 args.push(floor.to_string().into_bytes());
             }
-            self.ask_log(&self.call(&self.scripts.merge, Vec::new(), args), now)?;
+            self.ask_log(&self.call(&self.scripts.recall, Vec::new(), args), now)?;
             self.poll_now(false)?;
         }
         Ok(())

@@ -101,6 +101,11 @@ pub(super) fn written(what: &What) -> Vec<u8> {
     }
 }
 
+/// An entry as the log has it.
+pub(super) fn entry(logged: &Logged) -> Vec<u8> {
+    [format!("{} {} ", logged.number, logged.floor).as_bytes(), &written(&logged.what)].concat()
+}
+
 /// Reads [`written`] back.
 pub(super) fn what(text: &[u8]) -> Option<What> {
     let (letter, rest) = text.split_first()?;
@@ -115,7 +120,8 @@ pub(super) fn what(text: &[u8]) -> Option<What> {
     What::read(&[&[*letter][..], &raw].concat())
 }
 
-fn logged(entry: &[u8]) -> Option<Logged> {
+/// Reads [`entry`] back.
+pub(super) fn logged(entry: &[u8]) -> Option<Logged> {
     let mut words = entry.splitn(3, |byte| *byte == b' ');
     let (number, floor) = (digits(words.next()?)?, digits(words.next()?)?);
     Some(Logged { number, floor, what: what(words.next()?)? })
@@ -134,6 +140,14 @@ pub(super) fn kept(name: &[u8], value: &[u8]) -> Result<Option<(u64, What)>, Fau
 }
 
 impl Told {
+    /// The number up to which its entries are all.
+    pub(super) fn upto(&self) -> u64 {
+        match self.entries.last() {
+            Some(last) if self.more => last.number,
+            _ => self.seq,
+        }
+    }
+
     pub(super) fn read(reply: Reply) -> Result<Told, Fault> {
         let [word, own, seq, floor, lost, more, entries] = parts::<7>(reply)?;
         let entries = list(entries)?.into_iter().map(|entry| logged(&bytes(entry)?).ok_or(LOG));
@@ -193,8 +207,9 @@ mod tests {
         {
             let text = written(&one);
             assert_eq!(what(&text), Some(one));
-            let entry = [b"12 5 ", &text[..]].concat();
-            assert_eq!(logged(&entry), Some(Logged { number: 12, floor: 5, what: one }));
+            let one = Logged { number: 12, floor: 5, what: one };
+            assert_eq!(entry(&one), [b"12 5 ", &text[..]].concat());
+            assert_eq!(logged(&entry(&one)), Some(one));
             if text.len() > 1 {
                 assert_eq!(what(&text[..text.len() - 2]), None);
             }

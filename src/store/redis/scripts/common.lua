@@ -21,12 +21,16 @@ if not seq then
   seq = math.max(known + 1, t)
   trimmed, site, origin, last, changed = seq, 0, seq, 0, true
   redis.call('DEL', LOG)
+  -- Sessions that are there still have serials, and the newest must not be taken for the oldest.
+  local newest = redis.call('ZREVRANGE', LIVE, 0, 0, 'WITHSCORES')[2]
+  if newest then redis.call('HSET', REV, 'serial', newest) end
 end
 
 local function save()
   if changed then
     redis.call('HSET', REV, 'seq', text(seq), 'trimmed', text(trimmed), 'site', text(site), 'origin', text(origin),
       'last', text(last))
+    changed = false
   end
 end
 
@@ -36,12 +40,20 @@ local function floor_of(what)
   return tonumber(string.match(found, '^%d+'))
 end
 
--- Writes an entry of the log, and the floor that it is.
+local function entry(number, floor, what) return text(number) .. ' ' .. text(floor) .. ' ' .. what end
+
+-- Raises the number: that is a commit, too.
+local function raise()
+  seq, changed = math.max(seq + 1, t), true
+end
+
+-- Writes an entry of the log, its head with it, and the floor that it is. A script that is cut off at a command that fails
+-- must leave no log that is newer than its head.
 local function append(what, floor)
-  seq = math.max(seq + 1, t)
-  last, changed = seq, true
+  raise()
+  last = seq
   floor = floor or seq
-  redis.call('ZADD', LOG, text(seq), text(seq) .. ' ' .. text(floor) .. ' ' .. what)
+  redis.call('ZADD', LOG, text(seq), entry(seq, floor, what))
   local kind = string.sub(what, 1, 1)
   if kind == 'A' then
     site = math.max(site, floor)
@@ -50,11 +62,14 @@ local function append(what, floor)
     redis.call('HSET', REV, what, text(floor) .. ' ' .. text(t + keep))
     redis.call('ZADD', ENDS, text(t + keep), what)
   end
+  save()
 end
 
-local names = { 'k', 'v', 'p', 'q', 'n', 'a', 'u', 'i', 'c', 'f', 'o', 'l', 'd', 'x' }
--- A row as a table; nil where there is none.
-local function row(key)
+local judged = { 'k', 'p', 'q', 'n', 'a', 'u', 'i', 'f', 'o', 'd', 'x', 's' }
+local all = { 'k', 'p', 'q', 'n', 'a', 'u', 'i', 'f', 'o', 'd', 'x', 's', 'v', 'c', 'l' }
+-- A row as a table, what is sealed in it only where that is asked for; nil where there is none.
+local function row(key, sealed)
+  local names = sealed and all or judged
   local found = redis.call('HMGET', key, unpack(names))
   if not found[1] then return nil end
   local r = {}
@@ -73,17 +88,30 @@ local function judge(r)
   return nil
 end
 
+-- Whether a dead row waits: a floor that stands for a lost log may be taken back.
+local function waits(r, kind)
+  return kind == '1' and not r.d and t < tonumber(r.a) and tonumber(r.q) >= math.max(site, floor_of('P' .. r.p))
+end
+
 local function reference(key) return string.sub(key, 1, 32) end
 local function row_of(key) return base .. 's:' .. reference(key) end
 
--- Puts a tombstone in a live row's place.
+-- Puts a tombstone in a live row's place. The principal's sessions are no key that the client names: a cluster that has moved
+-- them already refuses the last command, and nothing rests on it.
 local function bury(r, kind, after)
   local key = row_of(r.k)
   redis.call('HDEL', key, 'v', 'p', 'q', 'n', 'u', 'i', 'c', 'f', 'o', 'l')
   redis.call('HSET', key, 'd', kind)
   if after then redis.call('HSET', key, 'x', after) end
   redis.call('ZREM', LIVE, reference(r.k))
-  redis.call('ZREM', base .. 'p:' .. r.p, reference(r.k))
+  redis.pcall('ZREM', base .. 'p:' .. r.p, reference(r.k))
+end
+
+-- Buries a row whose session ends before its time, and says so in the log; the tombstone has the number of that entry.
+local function finish(r, kind, after)
+  bury(r, kind, after)
+  append('S' .. r.k)
+  redis.call('HSET', row_of(r.k), 's', text(seq))
 end
 
 -- When a live row is to be looked at next.

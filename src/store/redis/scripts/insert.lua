@@ -1,4 +1,5 @@
--- KEYS: 6 the principal's sessions, 7 the new row, 8 the old row.
+-- KEYS: 6 the principal's sessions, 7 the new row, 8 the old row, 9 of a renewal: the row of the first of those that went on into
+-- one another.
 -- 1 what it comes after (empty, replace, renew), 2 its key, 3 what is sealed, 4 principal, 5 seq, 6 microseconds to its
 -- absolute end, 7 seconds without use after which it is over, 8 '1' for kept, 9 what its tokens are known by, 10 cap,
 -- 11 the old key.
@@ -14,25 +15,30 @@ if after ~= '' then
   if after == 'renew' and (not old or dead) then return answer('revoked') end
   if after == 'renew' then ends = math.min(ends, tonumber(old.a)) end
   if old and not old.d then
-    bury(old, dead or '1', after == 'renew' and key or nil)
-    append('S' .. old.k)
+    finish(old, dead or '1', after == 'renew' and key or nil)
+    -- However often it went on, from the first id it is one step.
+    if after == 'renew' and redis.call('HGET', KEYS[9], 'd') then redis.call('HSET', KEYS[9], 'x', key) end
     -- What goes on keeps its tokens; what is replaced takes them along.
     if after == 'replace' and old.o then append('C' .. old.o) end
   else
-    seq, changed = math.max(seq + 1, t), true
+    raise()
   end
 end
 
-local alive, evicted = {}, {}
-for _, ref in ipairs(redis.call('ZRANGE', KEYS[6], 0, -1)) do
+-- Where there is room nobody is looked at, for all others wait on the server meanwhile. Dead ones are not counted, and those
+-- beyond a few are left to sweeping.
+local alive, evicted, buried = {}, {}, 0
+local full = redis.call('ZCARD', KEYS[6]) >= cap
+for _, ref in ipairs(full and redis.call('ZRANGE', KEYS[6], 0, -1) or {}) do
   local r = row(base .. 's:' .. ref)
   if not r or r.d then
     redis.call('ZREM', KEYS[6], ref)
   else
     local dead = judge(r)
-    if dead then
+    if dead and buried < 64 and not waits(r, dead) then
       bury(r, dead)
-    else
+      buried = buried + 1
+    elseif not dead then
       alive[#alive + 1] = r
     end
   end
@@ -42,8 +48,7 @@ table.sort(alive, function(x, y)
   return tonumber(x.n) < tonumber(y.n)
 end)
 for at = 1, #alive + 1 - cap do
-  bury(alive[at], '1')
-  append('S' .. alive[at].k)
+  finish(alive[at], '1')
   evicted[at] = alive[at].k
 end
 

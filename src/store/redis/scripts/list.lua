@@ -4,7 +4,7 @@ save()
 local found = redis.call('ZRANGEBYSCORE', LIVE, '(' .. arg(1), '+inf', 'WITHSCORES', 'LIMIT', 0, arg(2))
 local rows, upto = {}, ''
 for at = 1, #found, 2 do
-  local r = row(base .. 's:' .. found[at])
+  local r = row(base .. 's:' .. found[at], true)
   upto = found[at + 1]
   if not r then
     redis.call('ZREM', LIVE, found[at])

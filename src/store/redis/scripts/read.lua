@@ -1,6 +1,6 @@
 -- KEYS[6]: the row. 1: microseconds since the last use that the client knows of, or nothing.
 save()
-local r = row(KEYS[6])
+local r = row(KEYS[6], true)
 if not r then return { 'none' } end
 local used = tonumber(arg(1))
 if used and not r.d and b - used > tonumber(r.u) then

@@ -17,9 +17,10 @@ for _, ref in ipairs(redis.call('ZRANGEBYSCORE', DUE, '-inf', text(t), 'LIMIT', 
   local r = row(key)
   if r and not r.d then
     local dead = judge(r)
-    -- A floor that stands for a lost log may be taken back: the row waits for it.
-    local waits = dead == '1' and tonumber(r.q) >= math.max(site, floor_of('P' .. r.p))
-    if dead and not (waits and t < tonumber(r.a)) then
+    if dead and waits(r, dead) then
+      -- Until its end, or until somebody looks at it.
+      r.d = dead
+    elseif dead then
       bury(r, dead)
       r.d = dead
     end

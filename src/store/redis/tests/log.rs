@@ -4,6 +4,13 @@ use super::*;
 
 const KEY: KeyId = [9; 8];
 
+/// How many entries the log on the server has.
+fn entries(home: &Home) -> usize {
+    let [_, entries, ..] = &home.names().log;
+    let count = home.server.ask(&["ZCARD", std::str::from_utf8(entries).unwrap()]);
+    count.trim().trim_start_matches(':').parse().unwrap()
+}
+
 #[test]
 fn a_copy_counts_while_the_newest_poll_is_young_and_no_longer() {
     let home = Home::new();
@@ -68,11 +75,7 @@ fn a_log_that_was_shortened_past_a_process_is_read_anew() {
     third.tend(home.now()).unwrap();
     home.clock.advance(700);
     here.sweep(home.now(), 1_000);
-    // Down to what one look may find, and no further.
-    let left = "return redis.call('ZCARD', redis.call('KEYS', '*entries')[1])";
-    let left = home.server.ask(&["EVAL", left, "0"]);
-    let left: u32 = left.trim_matches([':', '\r', '\n']).parse().unwrap();
-    assert!(left <= 1_000, "{left} of 1,202 are left");
+    assert!(entries(&home) <= 1_000, "shortened: {}", entries(&home));
     assert_eq!([gone, kept].map(|key| home.why(&there, &key)), [DEAD, None]);
     assert_eq!(there.token_revoked("Aladdin", &[7; 8], None, token), Ok(true), "floors are kept");
     assert_eq!(there.token_revoked("Aladdin", &KEY, None, token), Ok(false));
@@ -184,4 +187,52 @@ fn floors_that_a_users_file_remembers_are_taken_over_once() {
     let seq = store.seq();
     let again = attached(Settings { floors, ..home.settings() }, &home.clock);
     assert_eq!(again.seq(), seq, "known: nothing is written again");
+}
+
+#[test]
+fn a_log_out_that_is_sent_again_and_again_fills_no_log_and_is_a_commit_each_time() {
+    let home = Home::new();
+    let (here, there) = (home.open(), home.open());
+    let keys = [1, 2, 3].map(|number| home.login(&here, "Aladdin", number));
+    home.clock.advance(2_000);
+    let idle = [Some(Reason::SessionIdle); 3];
+    assert_eq!(keys.map(|key| home.why(&here, &key)), idle, "which another machine may see otherwise");
+    let mut newest = here.seq().unwrap();
+    for round in 0..20 {
+        for key in keys {
+            let number = home.end(&here, key).unwrap();
+            assert!(number > newest, "{round}");
+            newest = number;
+        }
+    }
+    assert_eq!((entries(&home), there.seq()), (3, Ok(newest)));
+    // Where the log has lost what the tombstone names, it is written anew.
+    let [_, log, ..] = &home.names().log;
+    home.server.ask(&["DEL", std::str::from_utf8(log).unwrap()]);
+    home.end(&here, keys[0]).unwrap();
+    assert_eq!(entries(&home), 1);
+    let new = home.login(&here, "Aladdin", 4);
+    home.end(&here, new).unwrap();
+    let (there, before) = (home.open(), entries(&home));
+    home.end(&there, new).unwrap();
+    assert_eq!((entries(&home), home.why(&there, &new)), (before, DEAD));
+}
+
+#[test]
+fn a_script_that_is_cut_off_leaves_no_log_that_is_newer_than_its_head() {
+    let home = Home::new();
+    let (here, there) = (home.open(), home.open());
+    let key = home.login(&here, "Aladdin", 1);
+    assert_eq!(home.why(&there, &key), None);
+    // As when a slot is on its way and this key, which no script names beforehand, has gone.
+    let person = String::from_utf8(home.names().person(&super::keys().principal("Aladdin"))).unwrap();
+    home.server.ask(&["SET", &person, "gone"]);
+    let number = home.end(&here, key).unwrap();
+    let top =
+        "return redis.call('ZREVRANGE', KEYS[1], 0, 0, 'WITHSCORES')[2] .. ' ' .. redis.call('HGET', KEYS[2], 'seq')";
+    let [head, log, ..] = home.names().log.map(|name| String::from_utf8(name).unwrap());
+    let said = home.server.ask(&["EVAL", top, "2", &log, &head]);
+    assert!(said.contains(&format!("{number} {number}")), "{said}");
+    home.clock.advance_ms(101);
+    assert_eq!((home.why(&there, &key), there.seq()), (DEAD, Ok(number)));
 }

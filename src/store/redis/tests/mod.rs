@@ -6,6 +6,7 @@ mod log;
 mod nonsense;
 mod places;
 mod refusals;
+mod returned;
 mod rows;
 
 use super::*;
@@ -55,6 +56,10 @@ impl Home {
 
     fn settings(&self) -> Settings {
         settings(&self.server.socket_url())
+    }
+
+    fn names(&self) -> Names {
+        Names::new(&keys(), SITE)
     }
 
     /// What another process would have.

@@ -138,6 +138,8 @@ fn another_keyring_finds_nothing_and_documents_are_of_the_site() {
     assert_eq!(store.document("ring").unwrap().as_deref(), Some(&b""[..]));
     let elsewhere = attached(Settings { site: "other.example.org".to_owned(), ..home.settings() }, &home.clock);
     assert_eq!(elsewhere.document("ring"), Ok(None));
+    home.server.ask(&["CONFIG", "SET", "min-replicas-to-write", "1"]);
+    assert_eq!(store.document("ring"), Err(Unavailable), "a primary that others may have deposed says nothing");
 }
 
 #[test]
@@ -177,4 +179,80 @@ fn an_end_that_was_written_on_the_server_is_no_end_beyond_an_hour() {
     for store in [&store, &home.open()] {
         assert_eq!(home.why(store, &key(1)), Some(Reason::SessionEnded));
     }
+}
+
+/// Takes the log away, and leaves the sessions.
+fn lose_the_log(home: &Home) {
+    for name in &home.names().log[..3] {
+        home.server.ask(&["DEL", std::str::from_utf8(name).unwrap()]);
+    }
+}
+
+#[test]
+fn a_login_leaves_what_the_operator_may_take_back_and_sweeping_looks_at_it_once() {
+    let home = Home::new();
+    let store = home.open();
+    let old = home.login(&store, "Aladdin", 1);
+    lose_the_log(&home);
+    home.clock.advance(600);
+    let store = home.open();
+    assert_eq!(home.why(&store, &old), DEAD);
+    let new = home.login(&store, "Aladdin", 2);
+    let serials = "return table.concat(redis.call('ZRANGE', KEYS[1], 0, -1, 'WITHSCORES'), ' ')";
+    let serials = home.server.ask(&["EVAL", serials, "1", std::str::from_utf8(&home.names().log[3]).unwrap()]);
+    assert!(serials.trim().ends_with(" 2"), "the newest is no older than those before it: {serials}");
+    home.clock.advance(1_100);
+    assert_eq!(store.sweep(home.now(), 8), 1, "due by its idle time");
+    for _ in 0..3 {
+        home.clock.advance(1);
+        assert_eq!(store.sweep(home.now(), 8), 0, "it waits, and nobody looks each second");
+    }
+    assert_eq!(store.count(), Ok(2));
+    lose_the_log(&home);
+    let store = home.open();
+    home.login(&store, "Aladdin", 3);
+    store.accept_older(home.now()).unwrap();
+    home.clock.advance_ms(101);
+    assert_eq!(home.why(&store, &new), None, "good again");
+    assert_eq!(home.why(&store, &old), Some(Reason::SessionIdle), "and judged as any other");
+}
+
+#[test]
+fn a_login_beside_many_dead_sessions_buries_some_of_them() {
+    let home = Home::new();
+    let store = home.open();
+    for number in 0..200 {
+        home.login(&store, "Aladdin", number);
+    }
+    home.clock.advance(1_700);
+    let calls = |cap| {
+        let number = 200 + u32::try_from(store.count().unwrap()).unwrap();
+        let record = Record::new(NewSession::of("Aladdin", 1_600, 43_200, store.seq().unwrap()), home.now());
+        home.server.ask(&["CONFIG", "RESETSTAT"]);
+        assert!(store.insert(key(number), record, cap, home.now()).unwrap().evicted.is_empty());
+        home.server.ask(&["INFO", "commandstats"]).contains("cmdstat_hmget:calls=2,")
+    };
+    assert_eq!((calls(1_000), store.count()), (true, Ok(201)), "there is room: the head and the new row are read");
+    for left in [138, 75] {
+        assert_eq!((calls(100), store.count()), (false, Ok(left)));
+    }
+    assert_eq!((calls(100), store.count()), (true, Ok(76)));
+    assert_eq!(home.why(&store, &key(199)), Some(Reason::SessionIdle));
+}
+
+#[test]
+fn a_log_out_by_the_first_id_reaches_a_session_however_often_it_went_on() {
+    let home = Home::new();
+    let store = home.open();
+    home.login(&store, "Aladdin", 0);
+    let Answer::Hit(mut record) = store.check(&key(0), home.now()) else { panic!("it is alive") };
+    for number in 1..1_100 {
+        let new = Record::continued(NewSession::of("Aladdin", 1_600, 43_200, record.seq), &record, home.now());
+        record = store.renew(&key(number - 1), key(number), new, 9, home.now()).unwrap().record;
+    }
+    assert_eq!(home.why(&store, &key(1_099)), None);
+    home.server.ask(&["CONFIG", "RESETSTAT"]);
+    home.end(&store, key(0)).unwrap();
+    assert!(home.server.ask(&["INFO", "commandstats"]).contains("cmdstat_evalsha:calls=2,"));
+    assert_eq!(home.why(&store, &key(1_099)), DEAD);
 }
