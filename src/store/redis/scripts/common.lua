@@ -42,6 +42,16 @@ end
 
 local function entry(number, floor, what) return text(number) .. ' ' .. text(floor) .. ' ' .. what end
 
+-- The newest entry is there, or the log was taken away from behind its head.
+local function is_whole()
+  return last <= trimmed or tonumber(redis.call('ZREVRANGE', LOG, 0, 0, 'WITHSCORES')[2] or 0) == last
+end
+
+-- Where it was, nobody is to go on from before: a newer entry would hide it.
+local function own_up()
+  if not is_whole() then trimmed, changed = seq, true end
+end
+
 -- Raises the number: that is a commit, too.
 local function raise()
   seq, changed = math.max(seq + 1, t), true
@@ -50,6 +60,7 @@ end
 -- Writes an entry of the log, its head with it, and the floor that it is. A script that is cut off at a command that fails
 -- must leave no log that is newer than its head.
 local function append(what, floor)
+  own_up()
   raise()
   last = seq
   floor = floor or seq
@@ -127,8 +138,7 @@ local function answer(word, own)
     lost = 1
   else
     entries = redis.call('ZRANGEBYSCORE', LOG, '(' .. text(known), '+inf', 'LIMIT', 0, 500)
-    -- The newest entry is there, or the log was taken away from behind its head.
-    if last > trimmed and tonumber(redis.call('ZREVRANGE', LOG, 0, 0, 'WITHSCORES')[2] or 0) ~= last then lost = 1 end
+    if not is_whole() then lost = 1 end
   end
   return { word, own or {}, text(seq), text(math.max(site, origin)), lost, #entries == 500 and 1 or 0, entries }
 end

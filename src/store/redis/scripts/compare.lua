@@ -3,7 +3,7 @@
 -- replica that takes over, has all that there was up to some moment and nothing after it: where an entry is, all before it are.
 local missing = #ARGV - 5
 for at = 1, #ARGV - 5 do
-  if redis.call('ZSCORE', LOG, arg(at)) then
+  if tonumber(redis.call('ZSCORE', LOG, arg(at)) or 0) > trimmed then
     missing = at - 1
     -- By a clock that is behind, newer ones than it may have lower numbers than the client knows.
     known = tonumber(string.match(arg(at), '^%d+'))

@@ -1,5 +1,6 @@
 -- 1 is for `raise.lua`. Then pairs: what, and its floor. What is known here changes nothing. Answers
 -- with the newest entry.
+own_up()
 for at = 2, #ARGV - 5, 2 do
   local what, floor = arg(at), tonumber(arg(at + 1))
   local kind = string.sub(what, 1, 1)

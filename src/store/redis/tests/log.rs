@@ -236,3 +236,27 @@ fn a_script_that_is_cut_off_leaves_no_log_that_is_newer_than_its_head() {
     home.clock.advance_ms(101);
     assert_eq!((home.why(&there, &key), there.seq()), (DEAD, Ok(number)));
 }
+
+#[test]
+fn entries_that_were_taken_away_are_missed_also_when_newer_ones_have_come() {
+    let home = Home::new();
+    let (here, there) = (home.open(), home.open());
+    let keys = [1, 2, 3].map(|number| home.login(&here, "Aladdin", number));
+    home.end(&here, keys[2]).unwrap();
+    assert_eq!(keys.map(|key| home.why(&there, &key)), [None, None, DEAD]);
+    home.end(&here, keys[0]).unwrap();
+    let [_, log, ..] = &home.names().log;
+    home.server.ask(&["DEL", std::str::from_utf8(log).unwrap()]);
+    home.end(&here, keys[1]).unwrap();
+    home.clock.advance_ms(101);
+    assert_eq!(keys.map(|key| home.why(&there, &key)), [DEAD; 3]);
+    // And once read anew it is known: nobody reads all floors with each poll from here on.
+    home.server.ask(&["DEL", std::str::from_utf8(log).unwrap()]);
+    home.clock.advance_ms(101);
+    there.tend(home.now()).unwrap();
+    home.server.ask(&["CONFIG", "RESETSTAT"]);
+    for _ in 0..5 {
+        there.tend(home.now()).unwrap();
+    }
+    assert!(!home.server.ask(&["INFO", "commandstats"]).contains("cmdstat_hscan"));
+}
