@@ -30,7 +30,7 @@ use parking_lot::Mutex;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 /// Keys, store, directory and throttle. Any thread may use it; a fork must attach again.
 pub struct Engine {
@@ -156,9 +156,10 @@ impl Engine {
         let shared = self.share();
         self.sharing_alarm.follow(shared.is_err(), || self.alarm(Reason::Undecided, "sharing"));
         let tended = self.store.tend(now);
-        let started = Instant::now();
+        let budget_us = i64::try_from(budget.as_micros()).unwrap_or(i64::MAX);
+        let until = self.clock.now().boot_us.saturating_add(budget_us);
         let step = self.store.sweep_step();
-        while self.store.sweep(now, step) == step && started.elapsed() < budget {}
+        while self.store.sweep(now, step) == step && self.clock.now().boot_us < until {}
         ended.and(tended).and(keys).and(shared)
     }
 
