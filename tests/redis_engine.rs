@@ -130,6 +130,19 @@ fn a_session_that_the_cap_puts_out_is_dead_there_when_the_answer_may_go_out() {
 }
 
 #[test]
+fn a_session_that_a_host_makes_waits_until_the_one_it_puts_out_is_dead_there() {
+    let town = Town::new();
+    let here = town.node("[session]\nper_principal=1\n");
+    let made = || {
+        let begun = Instant::now();
+        here.session_create("6f0e0d7a-6b0b-4a39-9d7e-0f3c5b6a7c81", "").unwrap();
+        begun.elapsed() >= Duration::from_millis(110)
+    };
+    made();
+    assert!(made(), "the first one is good elsewhere for so long");
+}
+
+#[test]
 fn a_script_that_drops_its_cookies_is_not_held_back_by_the_sessions_it_puts_out() {
     let town = Town::new();
     let here = town.node("[session]\nper_principal=1\n");

@@ -251,9 +251,13 @@ impl Engine {
         done.map_err(|_| {
             Error::unavailable("the store did not answer: what was to be revoked may be good still; try again")
         })?;
-        // As the answer to a log-out is held back: until then other machines may let in what they know.
-        std::thread::sleep(Duration::from_millis(u64::from(self.store.hold_ms())));
+        self.hold();
         Ok(())
+    }
+
+    /// Waits as the answer to a log-out is held back: until then other machines may let in what they know.
+    pub(crate) fn hold(&self) {
+        std::thread::sleep(Duration::from_millis(u64::from(self.store.hold_ms())));
     }
 
     /// Ends everything made before a moment, in microseconds of Unix time, whoever's it is.

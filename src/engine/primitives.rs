@@ -35,8 +35,9 @@ const REALM: &str = "";
 impl Site {
     /// Makes a session for a principal whom the host proved itself, and returns the id for the client.
     ///
-    /// Writes the store. `tenant`: an id, or empty. Errors: `Fork`, `NotFound` for a principal or tenant that the
-    /// directory does not know, `Refused` for a disabled one, `Random`, `Unavailable`.
+    /// Writes the store, and waits as a log-out does where a session was put out to make room. `tenant`: an id, or
+    /// empty. Errors: `Fork`, `NotFound` for a principal or tenant that the directory does not know, `Refused` for a
+    /// disabled one, `Random`, `Unavailable`.
     pub fn session_create(&self, principal: &str, tenant: &str) -> Result<String> {
         let engine = &self.engine;
         engine.attached()?;
@@ -48,10 +49,13 @@ impl Site {
         let key = self.session_key(REALM, id.as_bytes());
         let now = engine.clock.now();
         let record = Record::new(self.session_of(&user, tenant, seq, None, Vec::new()), now);
-        engine.store.insert(key, record, engine.per_principal, now).map_err(|e| match e {
+        let stored = engine.store.insert(key, record, engine.per_principal, now).map_err(|e| match e {
             NotStored::Unavailable => unavailable(),
             NotStored::Refused(reason) => Error::new(Status::Refused, reason.name()),
         })?;
+        if !stored.evicted.is_empty() {
+            engine.hold();
+        }
         Ok(id)
     }
 

@@ -91,7 +91,8 @@ pub(super) fn write_proof(held: &Held, buf: &Buffer, out: &Output<janua_proof>) 
 /// *Returns*: JANUA_OK, the id in `buf` and its length in `len`; JANUA_E_TOO_SMALL unless `cap` is at
 /// least JANUA_SESSION_ID_MAX, and then nothing was made; JANUA_E_INVALID for an empty principal or
 /// a profile without sessions; JANUA_E_UNAVAILABLE; JANUA_E_RANDOM; JANUA_E_FORK; JANUA_E_NULL.
-/// *Blocks*: writes the store. *Since*: 0.1.0.
+/// *Blocks*: writes the store; where that puts out another session to make room, it waits until that one
+/// is dead everywhere, as long as the answer to a log-out is held. *Since*: 0.1.0.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn janua_session_create(
     site: *const janua_site,
