@@ -68,16 +68,16 @@ fn private(path: &Path, found: &fs::Metadata) -> Result<()> {
     Ok(())
 }
 
-/// What a folder is by itself, under whatever names.
+/// What a file or folder is by itself, under whatever names; none where the system tells no such thing.
 #[cfg(unix)]
-pub(in crate::store) fn identity(path: &Path) -> Option<(u64, u64)> {
+pub(in crate::store) fn identity(found: &fs::Metadata) -> Option<(u64, u64)> {
     use std::os::unix::fs::MetadataExt;
-    fs::metadata(path).ok().map(|found| (found.dev(), found.ino()))
+    Some((found.dev(), found.ino()))
 }
 
 #[cfg(not(unix))]
-pub(in crate::store) fn identity(path: &Path) -> Option<std::path::PathBuf> {
-    path.canonicalize().ok()
+pub(in crate::store) fn identity(_: &fs::Metadata) -> Option<(u64, u64)> {
+    None
 }
 
 #[cfg(not(unix))]

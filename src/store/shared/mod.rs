@@ -38,7 +38,7 @@ use crate::crypto::keyring::KeyId;
 use crate::session::{Record, Reference, Touch};
 use parking_lot::Mutex;
 use sessions::After;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
@@ -113,9 +113,10 @@ impl Shared {
         open.retain(|core| core.strong_count() > 0);
         // By its name also where another folder has taken its place: LMDB would open it twice.
         let path = self.settings.path.canonicalize().ok();
-        let place = identity(&self.settings.path);
+        let by_itself = |path: &Path| std::fs::metadata(path).ok().as_ref().and_then(identity);
+        let place = by_itself(&self.settings.path);
         let same =
-            |core: &Arc<Core>| Some(&core.path) == path.as_ref() || (place.is_some() && identity(&core.path) == place);
+            |core: &Arc<Core>| Some(&core.path) == path.as_ref() || (place.is_some() && by_itself(&core.path) == place);
         let found = open.iter().filter_map(Weak::upgrade).find(same);
         if let Some(core) = found {
             return self.join(core);

@@ -8,6 +8,7 @@
 //! process that may open no more files keeps its store.
 
 use super::tables::Table;
+use crate::store::held::folder::identity;
 use heed::{Env, RoTxn, WithoutTls};
 use std::fs;
 use std::io::{self, ErrorKind};
@@ -30,7 +31,7 @@ const STEP: u64 = 1 << 20;
 pub(super) struct File {
     file: fs::File,
     path: PathBuf,
-    identity: (u64, u64),
+    identity: Option<(u64, u64)>,
     page: u64,
     map: u64,
     free: u64,
@@ -96,17 +97,6 @@ impl File {
     fn size(&self) -> io::Result<u64> {
         Ok(self.file.metadata()?.len())
     }
-}
-
-#[cfg(unix)]
-fn identity(file: &fs::Metadata) -> (u64, u64) {
-    use std::os::unix::fs::MetadataExt;
-    (file.dev(), file.ino())
-}
-
-#[cfg(not(unix))]
-fn identity(_: &fs::Metadata) -> (u64, u64) {
-    (0, 0)
 }
 
 /// Pages that are in use, but for the few that say which are free.

@@ -131,7 +131,7 @@ fn a_log_that_is_gone_lets_nothing_older_in_until_the_operator_says_so() {
 
 #[test]
 fn a_server_that_lost_the_newest_entries_gets_them_back_from_who_knew_them() {
-    let mut home = Home::of(&["--save", "3600", "1000000"]);
+    let mut home = Home::of(&SAVED);
     let (knower, other) = (home.open(), home.open());
     let keys = [1, 2, 3].map(|number| home.login(&knower, "Aladdin", number));
     let token = knower.seq().unwrap();
@@ -154,14 +154,7 @@ fn a_server_that_lost_the_newest_entries_gets_them_back_from_who_knew_them() {
 
 #[test]
 fn where_nobody_knows_all_that_was_lost_nothing_older_is_let_in() {
-    let mut home = Home::of(&["--save", "3600", "1000000"]);
-    let store = home.open();
-    let keys = [1, 2].map(|number| home.login(&store, "Aladdin", number));
-    home.server.ask(&["SAVE"]);
-    home.end(&store, keys[0]).unwrap();
-    drop(store);
-    let late = home.open();
-    home.server.restart();
+    let (home, late, keys) = fallen_back();
     home.clock.advance_ms(300);
     assert_eq!(keys.map(|key| home.why(&late, &key)), [DEAD, DEAD]);
     assert_eq!(home.why(&late, &home.login(&late, "AlexK", 3)), None, "who logs in anew lives");

@@ -97,6 +97,23 @@ impl Home {
     }
 }
 
+/// A server that writes down what it has when it is told to.
+const SAVED: [&str; 3] = ["--save", "3600", "1000000"];
+
+/// Two sessions, on a server that has fallen back to before the first of them was ended; and a process that knows that it has
+/// fallen, and not what was lost.
+fn fallen_back() -> (Home, Redis, [Digest; 2]) {
+    let mut home = Home::of(&SAVED);
+    let store = home.open();
+    let keys = [1, 2].map(|number| home.login(&store, "Aladdin", number));
+    home.server.ask(&["SAVE"]);
+    home.end(&store, keys[0]).unwrap();
+    drop(store);
+    let late = home.open();
+    home.server.restart();
+    (home, late, keys)
+}
+
 fn key(number: u32) -> Digest {
     id::key(SITE, "form", "", &number.to_be_bytes())
 }

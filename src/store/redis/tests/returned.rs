@@ -2,8 +2,6 @@
 
 use super::*;
 
-const SAVED: [&str; 3] = ["--save", "3600", "1000000"];
-
 /// Until the store has found the server again.
 fn again(home: &Home, store: &Redis) {
     let found = (0..200).any(|_| {
@@ -114,14 +112,7 @@ fn what_was_read_as_a_floor_and_is_lost_is_not_taken_for_known() {
 
 #[test]
 fn floors_of_a_users_file_do_not_hide_that_something_was_lost() {
-    let mut home = Home::of(&SAVED);
-    let store = home.open();
-    let keys = [1, 2].map(|number| home.login(&store, "Aladdin", number));
-    home.server.ask(&["SAVE"]);
-    home.end(&store, keys[0]).unwrap();
-    drop(store);
-    let late = home.open();
-    home.server.restart();
+    let (home, late, keys) = fallen_back();
     let floors = [("AlexK".to_owned(), late.core().unwrap().horizon.revoked.applied())];
     let recalled = (0..200).any(|_| {
         std::thread::sleep(Duration::from_millis(20));
