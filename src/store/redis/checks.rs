@@ -29,9 +29,13 @@ type Judged = Result<Arc<Record>, Reason>;
 impl Core {
     pub(super) fn check(&self, key: &Digest, now: Now) -> Known<Answer<Arc<Record>>> {
         self.catch_up(now)?;
-        match self.look(key, now) {
-            Some(answer) => Ok(answer),
-            None => self.read(key, now),
+        if let Some(answer) = self.look(key, now) {
+            return Ok(answer);
+        }
+        match self.read(key, now) {
+            // It has just been found to be down.
+            Err(Unavailable) if self.is_stale(now) => self.look(key, now).ok_or(Unavailable),
+            other => other,
         }
     }
 

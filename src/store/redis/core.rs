@@ -93,7 +93,12 @@ impl Core {
 
     /// Whether the server is down and the configuration allows to go on for a while with what is known.
     pub(super) fn is_stale(&self, now: Now) -> bool {
-        self.stale_us > 0 && self.pool.is_down() && now.boot_us.saturating_sub(self.stale_us) <= self.horizon.at()
+        self.pool.is_down() && self.may_be_stale(now)
+    }
+
+    /// Whether that is allowed if the server is down.
+    fn may_be_stale(&self, now: Now) -> bool {
+        self.stale_us > 0 && now.boot_us.saturating_sub(self.stale_us) <= self.horizon.at()
     }
 
     /// Whether a poll is due soon.
@@ -107,7 +112,8 @@ impl Core {
             return Ok(());
         }
         match self.poll(false, || self.is_trusted(now)) {
-            Err(Unavailable) if self.is_stale(now) => Ok(()),
+            // Who still waits for an answer has not said yet that the server is down. In this order: it says so before it lets go.
+            Err(Unavailable) if self.flight.is_locked() && self.may_be_stale(now) || self.is_stale(now) => Ok(()),
             other => other,
         }
     }

@@ -1,6 +1,7 @@
 //! A server that is down, stands still, or may not be written: bounded, unavailable, and back without a restart.
 
 use super::*;
+use crate::store::held::copies::LIFE_SECS;
 use std::time::Instant;
 
 const SHORT: Duration = Duration::from_millis(200);
@@ -130,6 +131,39 @@ fn what_is_known_counts_on_for_as_long_as_was_asked_for() {
     home.server.restart();
     until_back(&home, &store);
     assert_eq!(home.why(&store, &keys[0]), Some(Reason::SessionUnknown), "this server kept nothing");
+}
+
+#[test]
+fn who_finds_the_server_gone_goes_on_with_what_is_known_too() {
+    let mut home = Home::new();
+    let store = attached(Settings { stale_for: Duration::from_secs(90), ..home.settings() }, &home.clock);
+    let (key, gone) = (home.login(&store, "Aladdin", 1), home.login(&store, "Aladdin", 2));
+    home.end(&store, gone).unwrap();
+    home.clock.advance(LIFE_SECS + 1);
+    store.tend(home.now()).unwrap();
+    home.server.kill();
+    assert_eq!(home.why(&store, &key), None, "all is known up to now, but the copy is to be read again");
+    assert_eq!(home.why(&store, &gone), DEAD);
+}
+
+#[test]
+fn who_waits_in_vain_for_anothers_answer_goes_on_with_what_is_known() {
+    let home = Home::new();
+    let stale_for = Duration::from_secs(90);
+    let stores = [stale_for, Duration::ZERO]
+        .map(|stale_for| attached(Settings { stale_for, timeout: SHORT, ..home.settings() }, &home.clock));
+    let keys = [1, 2].map(|number| home.login(&stores[0], "Aladdin", number));
+    home.end(&stores[0], keys[1]).unwrap();
+    for (store, is_allowed) in stores.iter().zip([true, false]) {
+        assert_eq!(keys.map(|key| home.why(store, &key)), [None, DEAD]);
+        home.clock.advance_ms(101);
+        let another = store.core().unwrap().flight.lock();
+        let expected = if is_allowed { [None, DEAD] } else { [Some(Reason::StoreUnavailable); 2] };
+        assert_eq!(keys.map(|key| home.why(store, &key)), expected);
+        home.clock.advance(91);
+        assert_eq!(keys.map(|key| home.why(store, &key)), [Some(Reason::StoreUnavailable); 2]);
+        drop(another);
+    }
 }
 
 #[test]
