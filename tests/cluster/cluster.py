@@ -14,7 +14,7 @@ HERE = pathlib.Path(__file__).resolve().parent
 ROOT = HERE.parents[1]
 sys.path.insert(1, str(ROOT / "tests" / "nginx"))
 
-from harness import TARGET as FILES, Nginx, site_folder  # noqa: E402
+from harness import TARGET as FILES, Nginx, site_folder, wait_until  # noqa: E402
 
 TARGET = ROOT / "target" / "cluster"
 POOLS = "thread_pool default threads=4; thread_pool hashes threads=4;"
@@ -96,6 +96,34 @@ def doors(nginx):
         if len(found) == nginx.workers:
             return list(found.values())
     raise AssertionError(f"only the workers {list(found)} answered")
+
+
+class Sure:
+    """A node, or a connection to one, that is asked again while it answers 503: the machine that runs the tests may stand still for longer than
+    a call to Redis may take. Not where a 503 would be wrong, as over the shared store."""
+
+    def __init__(self, door):
+        self.door = door
+
+    def ask(self, *request, **body):
+        """The first answer that is not 503. One that is touches no cookie."""
+        heard = []
+
+        def told():
+            heard.append(self.door.ask(*request, **body))
+            assert heard[-1].status != 503 or not heard[-1].all("Set-Cookie"), heard[-1]
+            return heard[-1].status != 503
+
+        wait_until(f"{request[:2]} answered", told)
+        return heard[-1]
+
+    def status(self, cookie):
+        """What the small file is answered with."""
+        return self.ask("GET", "/inside/x", cookie).status
+
+    def login(self):
+        """A session's cookie line."""
+        return self.door.login(wire=self)
 
 
 def taken(nginx, text):

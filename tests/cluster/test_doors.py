@@ -2,7 +2,7 @@
 
 import time
 
-from cluster import HTTP, TARGET, machines, on_redis, running, taken
+from cluster import HTTP, Sure, TARGET, machines, on_redis, running, taken
 from harness import wait_until
 from promises import promise, same
 from servers import Redis, certificates
@@ -22,10 +22,11 @@ def secret(name, text):
 
 def good(*nodes):
     """Log-in at the first, use at the last, log-out there, over at both."""
-    cookie = nodes[0].login()
-    same("let in", nodes[-1].ask("GET", "/inside/x", cookie).status, 200)
-    same("log-out", nodes[-1].ask("POST", "/logout", cookie, body=b"").status, 204)
-    same("after it", {nginx.ask("GET", "/inside/x", cookie).status for nginx in nodes}, {401})
+    sure = [Sure(nginx) for nginx in nodes]
+    cookie = sure[0].login()
+    same("let in", sure[-1].status(cookie), 200)
+    same("log-out", sure[-1].ask("POST", "/logout", cookie, body=b"").status, 204)
+    same("after it", {nginx.status(cookie) for nginx in sure}, {401})
 
 
 @promise("Redis by TCP, by socket, as a user with a password out of a file, by TLS: a session goes over each")
@@ -69,13 +70,13 @@ def wrong():
             nodes = machines(f"wrong-{name}", 2, [right, store], workers=1)
             with running(nodes):
                 here, there = nodes
-                cookie = here.login()
+                cookie = Sure(here).login()
                 for request in (("GET", "/inside/x", cookie), ("POST", "/logout", cookie)):
                     answer = there.ask(*request, body=b"" if request[0] == "POST" else None)
                     same(f"{name}: {request[0]}", (answer.status, answer.all("Set-Cookie")), (503, []))
                 body = b'{"user":"Aladdin","password":"OpenSesame"}'
                 same(f"{name}: log-in", there.ask("POST", "/login", "Content-Type: application/json", body=body).status, 503)
-                same(f"{name}: at the good machine", here.ask("GET", "/inside/x", cookie).status, 200)
+                same(f"{name}: at the good machine", Sure(here).status(cookie), 200)
                 lines = [line for line in there.log().splitlines() if "janua:" in line and "decisions" not in line]
                 assert any(all(word.lower() in line.lower() for word in words) for line in lines), f"{name}: {words} are not in {lines[:5]}"
                 assert WORD not in there.log() and "another" not in there.log(), f"{name}: a password in the log"
@@ -104,7 +105,8 @@ def subrequests():
     with Redis("subrequests") as redis:
         nodes = machines("subrequests", 1, on_redis([redis.url()]), workers=1, http=CHECKED)
         with running(nodes):
-            cookie, told = nodes[0].login(), []
+            sure = Sure(nodes[0])
+            cookie, told = sure.login(), []
             for _ in range(10):
                 time.sleep(0.15)
                 answers = [nodes[0].ask("GET", "/checked/x", cookie).status]
@@ -113,8 +115,8 @@ def subrequests():
                 same("nobody", nodes[0].ask("GET", "/checked/x").status, 401)
             assert set(told) <= {200, 500} and told.count(200) == 10, told
             print(f"       {told.count(500)} of {len(told)} had to ask again")
-            same("log-out", nodes[0].ask("POST", "/logout", cookie, body=b"").status, 204)
-            kept = nodes[0].login()
+            same("log-out", sure.ask("POST", "/logout", cookie, body=b"").status, 204)
+            kept = sure.login()
             redis.stop()
             time.sleep(0.5)
             same("while it is down", {nodes[0].ask("GET", "/checked/x", one).status for one in (cookie, kept) for _ in range(5)}, {500})

@@ -6,8 +6,9 @@ token that was good before is good afterwards; what was logged out stays so; no 
 
 import time
 
+from bystander import Bystander
 from clients import Load
-from cluster import Size, doors, machines, on_redis, running, taken
+from cluster import Size, Sure, TARGET, doors, machines, on_redis, running, taken
 from harness import wait_until
 from mischief import Proxy
 from promises import promise, same
@@ -19,7 +20,7 @@ DURABLE = ("appendonly yes", "appendfsync always")
 
 
 def quiet(load, seconds=1.0):
-    """Waits until nobody was told 503 for a while; when the last one was, if any."""
+    """Waits until nobody was told 503 for a while; when the last one was, if any. A machine that stands still may be the cause of a few."""
     end = time.monotonic() + 2 * RECOVERED
     while time.monotonic() < end:
         last = load.tally.refused[-1][0] if load.tally.refused else 0.0
@@ -31,10 +32,10 @@ def quiet(load, seconds=1.0):
 
 def through(ports, what, begin, end=None, lasts=None, refuses=True):
     """Load before, during and after a failure; `refuses`: somebody must have been told 503, or nothing was shown."""
-    with Load(ports, pause=0.002) as load:
+    with Bystander(TARGET) as beside, Load(ports, pause=0.002) as load:
         wait_until("load", lambda: load.tally.total() > 400)
-        # A few may have been, where the machine that runs the tests is busy for longer than a call may take.
-        assert len(load.tally.refused) * 20 < load.tally.total(), f"{len(load.tally.refused)} were told 503 before anything failed"
+        quiet(load)
+        before = len(load.tally.refused)
         begin()
         time.sleep(lasts if lasts is not None else Size.of(1.5, 10))
         if end:
@@ -46,10 +47,10 @@ def through(ports, what, begin, end=None, lasts=None, refuses=True):
         assert load.tally.total() > served, "nothing is served after the failure"
     print(f"       {what}: {load.tally}; well again {max(0.0, last - mended):.2f} s after the mending")
     same("wrongly refused or let in", (load.tally.lost[:3], load.tally.wrong[:3]), ([], []))
-    assert load.tally.longest < LONGEST, f"an answer took {load.tally.longest:.2f} s"
+    assert load.tally.longest < LONGEST + 2 * beside.waited, f"an answer took {load.tally.longest:.2f} s, {beside}"
     assert last - mended < RECOVERED, f"well again only after {last - mended:.1f} s"
-    assert not refuses or load.tally.refused, "nobody was told 503: nothing was shown"
-    load.verify(ports)
+    assert not refuses or load.tally.refused[before:], "nobody was told 503: nothing was shown"
+    load.verify(ports, patient=True)
 
 
 @promise("Redis started after the machines, killed and started again, stopped and continued: 503 meanwhile, and nobody is logged out or let in for it")
@@ -78,12 +79,12 @@ def lied_to():
 
 def cut(mode, proxy, here, wires):
     """A session that is logged out at one machine while the workers of another do not reach the server."""
-    kept, gone = here.login(), here.login()
+    kept, gone = Sure(here).login(), Sure(here).login()
     for wire in wires:
         for cookie in (kept, gone):
             wait_until("both are in", lambda: settled(wire, cookie, 200))
     proxy.set(mode)
-    same("log-out", here.ask("POST", "/logout", gone, body=b"").status, 204)
+    same("log-out", Sure(here).ask("POST", "/logout", gone, body=b"").status, 204)
     for wire in wires * 3:
         for cookie, status in ((gone, 401), (kept, 200)):
             answer = wire.ask("GET", "/inside/x", cookie)
@@ -119,30 +120,31 @@ def stale():
     with Redis("stale") as redis:
         nodes = machines("stale", 2, on_redis([redis.url()], f'stale_for = "{stale_for}s"'))
         with running(nodes):
-            kept, gone = nodes[0].login(), nodes[0].login()
-            for nginx in nodes:
-                # Each worker is to have seen both: a look is all that gives it a copy.
-                same("before", {nginx.ask("GET", "/inside/x", cookie).status for _ in range(40) for cookie in (kept, gone)}, {200})
-            same("log-out", nodes[0].ask("POST", "/logout", gone, body=b"").status, 204)
-            same("after it", {nginx.ask("GET", "/inside/x", gone).status for nginx in nodes for _ in range(20)}, {401})
-            redis.stop()
+            sure, here = [Sure(wire) for nginx in nodes for wire in doors(nginx)], Sure(nodes[0])
+            kept, gone = here.login(), here.login()
+            # Each worker is to have seen both: a look is all that gives it a copy.
+            same("before", {wire.status(cookie) for wire in sure for cookie in (kept, gone)}, {200})
+            same("log-out", here.ask("POST", "/logout", gone, body=b"").status, 204)
+            # What a worker knows after this is no older, but for a tenth of a second: from here `stale_for` counts.
             began, heard = time.monotonic(), {kept: [], gone: []}
+            same("after it", {wire.status(gone) for wire in sure}, {401})
+            redis.stop()
             while time.monotonic() - began < stale_for + 3:
-                for nginx in nodes:
+                for wire in sure:
                     for cookie, all_of_it in heard.items():
-                        all_of_it.append((time.monotonic() - began, nginx.ask("GET", "/inside/x", cookie).status))
+                        asked, status = time.monotonic() - began, wire.door.ask("GET", "/inside/x", cookie).status
+                        all_of_it.append((asked, time.monotonic() - began, status))
                 time.sleep(0.02)
             log_out = nodes[1].ask("POST", "/logout", kept, body=b"")
             redis.go_on()
-            went_on = max(at for at, status in heard[kept] if status == 200)
-            print(f"       {len(heard[kept])} requests each: the session went on for {went_on:.1f} s; the one that was logged out: {sorted({s for _, s in heard[gone]})}")
-            same("within stale_for", {status for at, status in heard[kept] if at < stale_for - 0.5}, {200})
-            same("long after it", {status for at, status in heard[kept] if at > stale_for + 1}, {503})
-            assert {status for _, status in heard[gone]} <= {401, 503}, heard[gone]
+            went_on = max(told for _, told, status in heard[kept] if status == 200)
+            print(f"       {len(heard[kept])} requests each: the session went on for {went_on:.1f} s; the one that was logged out: {sorted({s for *_, s in heard[gone]})}")
+            same("within stale_for", {status for _, told, status in heard[kept] if told < stale_for - 0.5}, {200})
+            same("long after it", {status for asked, _, status in heard[kept] if asked > stale_for + 1}, {503})
+            assert {status for *_, status in heard[gone]} <= {401, 503}, heard[gone]
             same("a log-out meanwhile", (log_out.status, log_out.all("Set-Cookie")), (503, []))
-            for nginx in nodes:
-                wait_until("it is well again", lambda: {nginx.ask("GET", "/inside/x", kept).status for _ in range(9)} == {200})
-                same("after it", {nginx.ask("GET", "/inside/x", gone).status for _ in range(9)}, {401})
+            same("the session after it", {wire.status(kept) for wire in sure}, {200})
+            same("the other after it", {wire.status(gone) for wire in sure}, {401})
 
 
 # ---------------------------------------------------------------- several servers
@@ -159,13 +161,13 @@ def unconfirmed():
     with Redis("unconfirmed") as redis:
         nodes = machines("unconfirmed", 2, on_redis([redis.url()], "replicas = 1"))
         with running(nodes):
-            cookie = nodes[0].login()
+            cookie = Sure(nodes[0]).login()
             for turn in range(6):
                 answer = nodes[turn % 2].ask("POST", "/logout", cookie, body=b"")
                 same(f"log-out {turn}", (answer.status, answer.all("Set-Cookie")), (503, []))
             with Redis("unconfirmed-replica", f"replicaof 127.0.0.1 {redis.port}", "repl-diskless-sync-delay 0"):
                 wait_until("the log-out", lambda: nodes[0].ask("POST", "/logout", cookie, body=b"").status == 204, 20)
-            same("after it", {nginx.ask("GET", "/inside/x", cookie).status for nginx in nodes}, {401})
+            same("after it", {Sure(nginx).status(cookie) for nginx in nodes}, {401})
 
 
 
@@ -205,8 +207,8 @@ def deposed():
         old = watched.primary()
         here, there = nodes = [*behind(watched, "deposed")[:1], *machines("deposed-stale", 1, on_redis([old.url()], "replicas = 1"), keyring_of="deposed-0")]
         with running(nodes):
-            gone, kept = here.login(), here.login()
-            same("before", {nginx.ask("GET", "/inside/x", cookie).status for nginx in nodes for cookie in (gone, kept) for _ in range(9)}, {200})
+            gone, kept = Sure(here).login(), Sure(here).login()
+            same("before", {Sure(nginx).status(cookie) for nginx in nodes for cookie in (gone, kept) for _ in range(9)}, {200})
             old.stop()
             watched.await_another(old)
             wait_until("the log-out", lambda: here.ask("POST", "/logout", gone, body=b"").status == 204)
@@ -222,7 +224,7 @@ def deposed():
             assert {answer.status for answer in heard[::2]} <= {401, 503}, "let in by a machine that asks a deposed primary"
             assert {answer.status for answer in heard[1::2]} <= {200, 503}, "logged out by a machine that asks a deposed primary"
             assert not any(answer.all("Set-Cookie") for answer in heard), "a cookie was touched"
-            same("at the other machine", [here.ask("GET", "/inside/x", cookie).status for cookie in (gone, kept)], [401, 200])
+            same("at the other machine", [Sure(here).status(cookie) for cookie in (gone, kept)], [401, 200])
 
 
 @promise("a Cluster's slot moves to another server and back while it is in use: nobody is logged out or let in for it")
