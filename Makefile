@@ -10,7 +10,7 @@ help:
 	@echo 'make bench               everything that is measured, as one table; takes minutes, most of them for building'
 	@echo 'make bench-nginx         the processor time of an nginx worker for a request, with the module and without'
 	@echo 'make bench-store         log-ins of many writers, and a million sessions in each store; takes minutes'
-	@echo 'make soak                an hour of churn in the shared store, 1,000 reloads of nginx, the long forms of the step nodes, on Valkey, too; takes hours'
+	@echo 'make soak                an hour of churn in the shared store, 1,000 reloads of nginx, the long forms of the step nodes, on Valkey, too, and many threads under ThreadSanitizer; takes hours'
 
 demo:
 	@UNTIL='$(UNTIL)' scripts/demo
@@ -28,7 +28,7 @@ bench-store:
 	@scripts/setup test && cargo bench --locked --quiet --bench store
 
 soak:
-	@scripts/setup test && JANUA_TEST_SOAK=1 cargo test --locked --quiet --test shared_upkeep -- --nocapture && cargo build --release --locked --quiet && scripts/build-nginx && tests/nginx/soak.py && tests/cluster/run.py --soak && \
+	@scripts/setup test && scripts/tsan && JANUA_TEST_SOAK=1 cargo test --locked --quiet --test shared_upkeep -- --nocapture && cargo build --release --locked --quiet && scripts/build-nginx && tests/nginx/soak.py && tests/cluster/run.py --soak && \
 		JANUA_TEST_REDIS_SERVER="$$(scripts/valkey)" tests/cluster/run.py --soak servers doors failures machines systems
 
 setup:
