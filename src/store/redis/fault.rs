@@ -7,6 +7,9 @@ use super::resp::Reply;
 use crate::base::Error;
 use std::io;
 
+/// What the servers say of a command inside a script that the user may not run: Redis, and Valkey.
+const FORBIDDEN: [&str; 2] = ["ERR The user executing the script can't", "ERR ACL failure in script"];
+
 /// A call that did not succeed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Fault {
@@ -34,9 +37,10 @@ impl From<io::Error> for Fault {
 }
 
 impl Fault {
-    /// The first word of a refusal.
+    /// The first word of a refusal. Of a command inside a script, which has none of its own: the one that it has outside.
     pub(super) fn code(&self) -> &str {
         match self {
+            Fault::Refused(text) if FORBIDDEN.iter().any(|words| text.starts_with(words)) => "NOPERM",
             Fault::Refused(text) => text.split(' ').next().unwrap_or_default(),
             _ => "",
         }

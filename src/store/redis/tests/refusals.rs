@@ -13,7 +13,9 @@ fn told(home: &Home, store: &Redis) -> String {
 #[test]
 fn a_user_without_the_rights_is_told_which_it_needs() {
     let home = Home::new();
-    for (missing, right) in [("-info", "+info"), ("resetkeys", "~janua:*"), ("-@scripting", "+@all")] {
+    for (missing, right) in
+        [("-info", "+info"), ("resetkeys", "~janua:*"), ("-@scripting", "+@all"), ("-hmget", "+@all")]
+    {
         home.server.ask(&["ACL", "SETUSER", "door", "on", ">OpenSesame", "~janua:*", "+@all", missing]);
         let password = Some(Secret::new(b"OpenSesame".to_vec()));
         let login = Login { user: Some("door".to_owned()), password, tls: None };
