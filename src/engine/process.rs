@@ -7,7 +7,7 @@ use crate::crypto::guard::{ForkGuard, WipedKey};
 use crate::crypto::mac::MacKey;
 use crate::crypto::sys::Arena;
 use crate::password::verified::KeyPage;
-use parking_lot::{Mutex, RwLock};
+use parking_lot::RwLock;
 use std::sync::Arc;
 
 /// The page of this process. Any thread; one load tells whether it is attached.
@@ -17,12 +17,15 @@ pub(crate) struct ProcessPage {
     /// Kept out of dumps. Of no use without the mark.
     key: Arena<RwLock<Option<MacKey>>>,
     /// In which process attaching failed last, and why.
-    failure: Mutex<Option<(ForkGuard, String)>>,
+    failure: RwLock<Option<Failure>>,
 }
+
+/// The process in which attaching failed, and why.
+type Failure = (ForkGuard, String);
 
 impl ProcessPage {
     pub fn new() -> ProcessPage {
-        ProcessPage { mark: WipedKey::new(), key: Arena::from_fn(1, |_| RwLock::new(None)), failure: Mutex::new(None) }
+        ProcessPage { mark: WipedKey::new(), key: Arena::from_fn(1, |_| RwLock::new(None)), failure: RwLock::new(None) }
     }
 
     /// Whether this process has attached.
@@ -41,22 +44,31 @@ impl ProcessPage {
 
     /// Notes why attaching failed, for [`unattached`](ProcessPage::unattached).
     pub fn fail(&self, error: &Error) {
-        // As below: what is not noted is only said in fewer words.
-        if let Some(mut failure) = self.failure.try_lock() {
-            *failure = Some((ForkGuard::new(), error.message.clone()));
+        if self.failed().is_some_and(|why| why == error.message) {
+            // Tried again and again, it mostly fails for the same reason: whoever asks meanwhile is to hear it.
+            return;
         }
+        let mut failure = Some((ForkGuard::new(), error.message.clone()));
+        // As below: what is not noted is only said in fewer words.
+        if let Some(mut noted) = self.failure.try_write() {
+            std::mem::swap(&mut *noted, &mut failure);
+        }
+    }
+
+    /// Why attaching failed in this process.
+    fn failed(&self) -> Option<String> {
+        // A lock that is held may be a lost thread's of the process that this one was forked from.
+        let failure = self.failure.try_read()?;
+        failure.as_ref().filter(|(process, _)| process.same_process()).map(|(_, why)| why.clone())
     }
 
     /// What is to be said to whoever asks for more than attaching: `Fork`, with the reason why it failed in this process.
     #[cold]
     pub fn unattached(&self) -> Error {
-        // A lock that is held may be a lost thread's of the process that this one was forked from.
-        let failure = self.failure.try_lock();
-        let why = failure.as_deref().and_then(Option::as_ref).filter(|(process, _)| process.same_process());
         Error::new(
             Status::Fork,
-            match why {
-                Some((_, why)) => format!("this process could not attach the engine: {why}"),
+            match self.failed() {
+                Some(why) => format!("this process could not attach the engine: {why}"),
                 None => "this process has not attached the engine: call attach after forking".to_owned(),
             },
         )
@@ -74,5 +86,27 @@ impl KeyPage for Arc<ProcessPage> {
 
     fn renew(&self) -> Result<()> {
         self.attach()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_asks_while_attaching_is_tried_again_hears_why_it_fails() {
+        let page = ProcessPage::new();
+        assert!(page.unattached().message.contains("call attach"));
+        let error = Error::unavailable("the store is another's");
+        page.fail(&error);
+        std::thread::scope(|threads| {
+            let asking = threads.spawn(|| (0..20_000).all(|_| page.unattached().message.ends_with(&error.message)));
+            while !asking.is_finished() {
+                page.fail(&error);
+            }
+            assert!(asking.join().unwrap());
+        });
+        page.fail(&Error::unavailable("its disk is gone"));
+        assert!(page.unattached().message.ends_with("its disk is gone"));
     }
 }
